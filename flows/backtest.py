@@ -1,0 +1,6 @@
+from prefect import flow
+
+
+@flow(name="backtest")
+def backtest() -> None:
+    """X."""

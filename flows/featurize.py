@@ -1,0 +1,6 @@
+from prefect import flow
+
+
+@flow(name="featurize")
+def featurize() -> None:
+    """X."""

@@ -1,0 +1,6 @@
+from prefect import flow
+
+
+@flow(name="ingest")
+def ingest() -> None:
+    """X."""

@@ -1,0 +1,6 @@
+from prefect import flow
+
+
+@flow(name="live-trade")
+def live_trade() -> None:
+    """X."""

@@ -1,0 +1,130 @@
+"""Option contracts and their OCC symbols.
+
+A symbol is the root, the expiration as YYMMDD, C or P, and the strike times 1,000 in eight digits. The vendor
+writes `O:` before it and does not pad the root. Roots of adjusted contracts end in a digit (AAPL1).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Literal, Self
+
+import polars as pl
+
+from strikelake.calendar import sessions
+from strikelake.errors import ContractError
+
+MULTIPLIER = 100
+"""Shares per contract. Adjusted contracts deliver something else and are not traded."""
+
+OptionType = Literal["C", "P"]
+
+_OCC = r"^(?:O:)?([A-Z][A-Z0-9.]*?)(\d{6})([CP])(\d{8})$"
+_INDEX_ROOTS = {"SPXW": "SPX", "VIXW": "VIX", "NDXP": "NDX", "RUTW": "RUT", "XSPW": "XSP", "DJXW": "DJX"}
+
+
+@dataclass(frozen=True, slots=True)
+class OptionContract:
+    """One listed option.
+
+    Attributes
+    ----------
+    root
+        The option root, as in the symbol: SPXW for a weekly on SPX, AAPL1 for an adjusted contract.
+    expiration
+        The date in the symbol; before February 2015 monthly contracts carry a Saturday.
+    option_type
+        "C" or "P".
+    strike
+        In dollars.
+    """
+
+    root: str
+    expiration: date
+    option_type: OptionType
+    strike: Decimal
+
+    @classmethod
+    def parse(cls, symbol: str) -> Self:
+        """Read an OCC symbol, with or without the vendor's `O:`.
+
+        Raises
+        ------
+        ContractError
+            When the symbol does not parse, or its date does not exist.
+
+        Examples
+        --------
+        >>> OptionContract.parse("O:SPXW210108C03700000").underlying
+        'SPX'
+        """
+        try:
+            root, day, option_type, strike = re.findall(_OCC, symbol)[0]
+            expiration = date(2000 + int(day[:2]), int(day[2:4]), int(day[4:]))
+        except (IndexError, ValueError) as error:
+            raise ContractError(
+                f"{symbol!r} is not an OCC option symbol: expected ROOT + YYMMDD + C or P + strike times 1000 "
+                "in eight digits, such as AAPL140621C00645000"
+            ) from error
+        return cls(root, expiration, "C" if option_type == "C" else "P", Decimal(strike) / 1000)
+
+    @property
+    def occ_symbol(self) -> str:
+        """The symbol without `O:` and without padding.
+
+        Examples
+        --------
+        >>> OptionContract("AAPL", date(2014, 6, 21), "C", Decimal("645")).occ_symbol
+        'AAPL140621C00645000'
+        """
+        return f"{self.root}{self.expiration:%y%m%d}{self.option_type}{int(self.strike * 1000):08d}"
+
+    @property
+    def underlying(self) -> str:
+        """The underlying's ticker: SPX for SPXW, AAPL for AAPL1."""
+        return _INDEX_ROOTS.get(self.root, self.root.rstrip("0123456789"))
+
+
+def occ_columns(column: str) -> list[pl.Expr]:
+    """Return expressions that split a column of OCC symbols.
+
+    Parameters
+    ----------
+    column
+        Name of a string column, with or without the vendor's `O:`.
+
+    Returns
+    -------
+    list of pl.Expr
+        occ_symbol, underlying, option_type (String), expiration (Date), strike (Float64, dollars), in the
+        order occ_symbol, underlying, expiration, option_type, strike; null where the symbol does not parse.
+    """
+    symbol = pl.col(column)
+    root = symbol.str.extract(_OCC, 1)
+    # Set the decimal point in the text: polars divides by a constant through its reciprocal, an ulp off.
+    strike = symbol.str.replace(_OCC, "$4").str.replace(r"^(\d{5})(\d{3})$", "$1.$2")
+    return [
+        pl.when(root.is_not_null()).then(symbol.str.strip_prefix("O:")).alias("occ_symbol"),
+        root.str.strip_chars_end("0123456789").replace(_INDEX_ROOTS).alias("underlying"),
+        symbol.str.extract(_OCC, 2).str.to_date("%y%m%d", strict=False).alias("expiration"),
+        symbol.str.extract(_OCC, 3).alias("option_type"),
+        pl.when(root.is_not_null()).then(strike).cast(pl.Float64).alias("strike"),
+    ]
+
+
+def expiry_ns(expiration: date) -> int:
+    """Return the close of the last session on or before `expiration`, when trading stops, ns UTC.
+
+    A Saturday in the symbol, or a holiday, means the session before. AM-settled index options stop earlier;
+    that distinction is not made here.
+
+    Examples
+    --------
+    >>> from strikelake.calendar import iso
+    >>> iso(expiry_ns(date(2014, 6, 21)))
+    '2014-06-20 16:00:00 ET'
+    """
+    return sessions(expiration - timedelta(days=7), expiration)[-1].close_ns
