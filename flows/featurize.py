@@ -1,6 +1,90 @@
-from prefect import flow
+"""Flow: implied volatilities, Greeks and features of the sessions in the lake."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from flows import artifacts, progress, ranges, wiring
+from flows.settings import load
+from pipelines import analytics as analytics_pipeline
+from pipelines import featurize as pipeline
+from pipelines.recall import bar_table
+
+if TYPE_CHECKING:
+    from flows.settings import Settings
+    from pipelines.analytics import AnalyticsReport, Bar
+    from pipelines.featurize import FeaturizeReport
+    from strikelake.lake.store import Lake
+
+_OPTION_BARS: dict[Bar, str] = {"1d": "option_day_bars", "1m": "option_minute_bars"}
+
+
+@dataclass(frozen=True, slots=True)
+class Featurized:
+    """What the flow made.
+
+    Attributes
+    ----------
+    bar
+        Bar of the features.
+    analytics
+        One report for each length of option bars that the lake has.
+    features
+        None where the lake has no stock bars.
+    """
+
+    bar: str
+    analytics: tuple[AnalyticsReport, ...]
+    features: FeaturizeReport | None
 
 
 @flow(name="featurize")
-def featurize() -> None:
-    """X."""
+def featurize(
+    start: date | None = None,
+    end: date | None = None,
+    bar: str | None = None,
+    symbols: list[str] | None = None,
+) -> Featurized:
+    """Price the option bars and compute the features of a range.
+
+    Parameters
+    ----------
+    start, end
+        Dates, both included; all that the lake has by default.
+    bar
+        `30m`, `1d`, or `auto`: 30m where the lake has minute bars.
+    symbols
+        Underlyings; all in the lake by default.
+    """
+    settings = load()
+    lake = wiring.lake(settings)
+    span = ranges.in_lake(lake, start, end)
+    chosen = ranges.bar(settings, lake, bar, *span)
+    analytics = tuple(
+        _analyse(settings, lake, span, option_bar)
+        for option_bar, table in _OPTION_BARS.items()
+        if ranges.sessions_of(lake, table, *span)
+    )
+    stocks = ranges.sessions_of(lake, bar_table(chosen), *span)
+    made = Featurized(chosen, analytics, _featurize(lake, span, chosen, symbols) if stocks else None)
+    artifacts.features(made)
+    return made
+
+
+@task(name="implied volatilities and Greeks", cache_policy=NO_CACHE)
+def _analyse(settings: Settings, lake: Lake, span: tuple[date, date], bar: Bar) -> AnalyticsReport:
+    advance = progress.advance(f"IV and Greeks, {bar}")
+    rate = settings.trading.default_rate
+    return analytics_pipeline.analyse(lake, *span, bar=bar, rates_default=rate, progress=advance)
+
+
+@task(name="features", cache_policy=NO_CACHE)
+def _featurize(lake: Lake, span: tuple[date, date], bar: str, symbols: list[str] | None) -> FeaturizeReport:
+    return pipeline.featurize(
+        lake, *span, bar=bar, underlyings=symbols, progress=progress.advance("features")
+    )

@@ -1,6 +1,91 @@
-from prefect import flow
+"""Flow: flat files into the lake."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from flows import artifacts, progress, ranges, wiring
+from flows.settings import load, nearest
+from pipelines import ingest as pipeline
+from pipelines.reference import load_reference
+from strikelake.errors import ConfigError, VendorUnavailableError
+from strikelake.vendors.flat_files import Dataset, FlatFiles
+
+if TYPE_CHECKING:
+    from pipelines.ingest import IngestReport
+    from strikelake.lake.store import Lake
 
 
 @flow(name="ingest")
-def ingest() -> None:
-    """X."""
+def ingest(
+    start: date | None = None,
+    end: date | None = None,
+    datasets: list[str] | None = None,
+    flat_files: Path | None = None,
+    reference: Path | None = None,
+) -> IngestReport:
+    """Bring the flat files of a range into the lake; unchanged files are skipped, republished ones replaced.
+
+    Parameters
+    ----------
+    start, end
+        Dates, both included; the account tier's history up to the last finished session by default.
+    datasets
+        Names such as `option_quotes`; those of `config/config.yaml` by default.
+    flat_files
+        A folder in the vendor's layout, instead of S3.
+    reference
+        A folder with splits, dividends and treasury curves; by default the one called `reference` beside
+        `flat_files`, when it exists.
+    """
+    settings = load()
+    wanted = _chosen(datasets) if datasets else settings.flat_files.datasets
+    lake = wiring.lake(settings)
+    first, last = ranges.to_ingest(settings, wiring.clock(settings), start, end)
+    folder = reference or _beside(flat_files)
+    if folder is not None:
+        load_reference(lake, folder)
+    report = _ingest(
+        lake,
+        wiring.flat_files(settings, flat_files),
+        wanted,
+        (first, last),
+        settings.flat_files.bad_share,
+    )
+    artifacts.ingestion(report)
+    return report
+
+
+def _worth_another_try(_task: object, _run: object, state: object) -> bool:
+    return isinstance(getattr(state, "data", None), VendorUnavailableError)
+
+
+@task(
+    name="ingest files",
+    retries=3,
+    retry_delay_seconds=[5, 30, 120],
+    retry_condition_fn=_worth_another_try,
+    cache_policy=NO_CACHE,
+)
+def _ingest(
+    lake: Lake, source: FlatFiles, datasets: tuple[Dataset, ...], span: tuple[date, date], bad_share: float
+) -> IngestReport:
+    advance = progress.advance("flat files")
+    return pipeline.ingest(lake, source, datasets, *span, progress=advance, bad_share=bad_share)
+
+
+def _chosen(names: list[str]) -> tuple[Dataset, ...]:
+    for name in names:
+        if name not in set(Dataset):
+            raise ConfigError(f"there is no dataset {name!r}{nearest(name, Dataset)}")
+    return tuple(Dataset(name) for name in names)
+
+
+def _beside(flat_files: Path | None) -> Path | None:
+    folder = flat_files.parent / "reference" if flat_files else None
+    return folder if folder and folder.is_dir() else None

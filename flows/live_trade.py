@@ -1,6 +1,81 @@
-from prefect import flow
+"""Flow: one live session with the champion."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from flows import accounts, artifacts, wiring
+from flows.settings import load
+from pipelines.featurize import history
+from pipelines.session import SessionPlan, TradingDesk
+from pipelines.trade import run_session
+from strikelake.calendar import et_date
+from strikelake.calendar import session as session_of
+from strikelake.lake.views import adjusted_bars
+from strikelake.risk.correlation import correlations, daily_returns
+
+if TYPE_CHECKING:
+    from flows.settings import Settings
+    from models.scoring import Scorer
+    from pipelines.session import SessionReport
+    from strikelake.brokers.base import Broker
+    from strikelake.lake.store import Lake
+
+_BAR = "30m"
+_CORRELATION_DAYS = timedelta(days=100)
+"""Calendar days that hold the 60 sessions of the correlation rule."""
 
 
 @flow(name="live-trade")
-def live_trade() -> None:
-    """X."""
+def live_trade(session: date | None = None) -> SessionReport:
+    """Trade one session on the account that the keys name, within the limits of its size.
+
+    Waits for the session's first decision, decides at every half hour, and leaves working exits in place and
+    working entries cancelled however it ends.
+
+    Parameters
+    ----------
+    session
+        The session's date; today in New York by default.
+    """
+    settings = load()
+    report = _trade(settings, session)
+    artifacts.session(report)
+    return report
+
+
+@task(name="session", cache_policy=NO_CACHE)
+def _trade(settings: Settings, wanted: date | None) -> SessionReport:
+    clock = wiring.clock(settings)
+    day = session_of(wanted or et_date(clock.now())).date
+    broker = wiring.broker(settings)
+    market_data = wiring.market_data(settings)
+    scorer = wiring.registry(settings, _BAR).champion()
+    plan = _plan(settings, wiring.lake(settings), broker, scorer, day)
+    with wiring.journal(settings) as journal:
+        return run_session(TradingDesk(broker, market_data, clock, scorer, journal), plan)
+
+
+def _plan(settings: Settings, lake: Lake, broker: Broker, scorer: Scorer, day: date) -> SessionPlan:
+    """Return what to trade: the tier follows the balance that the broker reports."""
+    limits = accounts.limits(settings, broker.account().equity)
+    names = tuple(sorted(limits.universe))
+    before = history(lake, day, bar=_BAR, underlyings=names)
+    closes = adjusted_bars(
+        lake, "stock_day_bars", day - _CORRELATION_DAYS, day - timedelta(days=1), list(names)
+    )
+    return SessionPlan(
+        session=day,
+        underlyings=tuple(sorted(before.minutes["ticker"].unique())),
+        limits=limits,
+        history_minutes=before.minutes,
+        options=before.options,
+        horizon_bars=scorer.horizon,
+        bar=scorer.bar,
+        rate=settings.trading.default_rate,
+        correlations=correlations(daily_returns(closes.collect())),
+    )

@@ -13,7 +13,7 @@ import urllib.request
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from strikelake.errors import StrikelakeError
+from strikelake.errors import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 
 _START_SECONDS = 90.0
 _STOP_SECONDS = 10.0
-
-
-class ServiceError(StrikelakeError):
-    """A local server did not start or has died."""
 
 
 def free_port() -> int:
@@ -204,7 +200,18 @@ def answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - http on loopback or configured endpoints
             return bool(response.status < 400)  # noqa: PLR2004 - HTTP
-    except (OSError, urllib.error.URLError, ValueError):
+    except (OSError, ValueError):
+        return False
+
+
+def reachable(url: str) -> bool:
+    """Return whether anybody answers at `url`, were it only to refuse."""
+    try:
+        with urllib.request.urlopen(url, timeout=3):  # noqa: S310 - http on loopback or configured endpoints
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except (OSError, ValueError):
         return False
 
 

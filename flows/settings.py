@@ -9,9 +9,9 @@ import difflib
 import os
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from strikelake.errors import ConfigError, MissingCredentialsError
+from strikelake.vendors.flat_files import Dataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -58,7 +59,7 @@ class FlatFilesSection(_Section):
 
     endpoint: str
     bucket: str
-    datasets: tuple[str, ...]
+    datasets: tuple[Dataset, ...]
     bad_share: Share
     timeout_seconds: float = Field(gt=0)
 
@@ -96,19 +97,17 @@ class TrackingSection(_Section):
 class ResearchSection(_Section):
     """What is trained, and how it is validated."""
 
-    bar: Literal["30m", "1d"]
-    horizon: int = Field(ge=1, le=260)
+    bar: Literal["auto", "30m", "1d"]
+    horizon_30m: int = Field(ge=1, le=260)
+    horizon_1d: int = Field(ge=1, le=260)
+    embargo_horizons: int = Field(ge=1)
     folds: int = Field(ge=2, le=50)
-    embargo: int = Field(ge=0)
-    models: tuple[Literal["forest", "boosted", "neural"], ...]
+    models: tuple[Literal["forest", "boosted", "neural"], ...] = Field(min_length=1)
     seed: int
 
-    @field_validator("embargo")
-    @classmethod
-    def _covers_the_horizon(cls, embargo: int, info: Any) -> int:
-        if embargo < info.data.get("horizon", 0):
-            raise ValueError(f"{embargo} bars are less than the label's horizon of {info.data['horizon']}")
-        return embargo
+    def horizon(self, bar: str) -> int:
+        """Return the label's horizon in bars of the given length."""
+        return self.horizon_30m if bar == "30m" else self.horizon_1d
 
 
 class TradingSection(_Section):
@@ -273,7 +272,7 @@ def describe(error: ValidationError, model: type[BaseModel], source: str) -> str
 
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Return `: did you mean …?` for the valid name closest to `name`, else the valid names."""
-    choices = sorted(valid)
+    choices = sorted(map(str, valid))
     close = difflib.get_close_matches(name, choices, n=1)
     return f": did you mean {close[0]!r}?" if close else f": valid are {', '.join(choices)}"
 

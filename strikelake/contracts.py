@@ -66,8 +66,8 @@ class OptionContract:
             expiration = date(2000 + int(day[:2]), int(day[2:4]), int(day[4:]))
         except (IndexError, ValueError) as error:
             raise ContractError(
-                f"{symbol!r} is not an OCC option symbol: expected ROOT + YYMMDD + C or P + strike times 1000 "
-                "in eight digits, such as AAPL140621C00645000"
+                f"{symbol!r} is not an OCC option symbol: expected ROOT + YYMMDD + C or P + strike times "
+                "1000 in eight digits, such as AAPL140621C00645000"
             ) from error
         return cls(root, expiration, "C" if option_type == "C" else "P", Decimal(strike) / 1000)
 
@@ -99,8 +99,8 @@ def occ_columns(column: str) -> list[pl.Expr]:
     Returns
     -------
     list of pl.Expr
-        occ_symbol, underlying, option_type (String), expiration (Date), strike (Float64, dollars), in the
-        order occ_symbol, underlying, expiration, option_type, strike; null where the symbol does not parse.
+        occ_symbol (String), underlying (String), expiration (Date), option_type (String) and strike (Float64,
+        dollars); all null where the symbol does not parse.
     """
     symbol = pl.col(column)
     root = symbol.str.extract(_OCC, 1)

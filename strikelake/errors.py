@@ -21,7 +21,9 @@ StrikelakeError
 ├── BrokerError
 │   ├── BrokerUnavailableError  no definite answer: the state is unknown, look it up before anything else
 │   └── OrderRejectedError      the broker refused the order: nothing was placed
-└── SandboxError                the local market cannot start, or is not running
+├── JournalError                the order journal is locked, or asked for an impossible step
+├── SandboxError                the local market cannot start, or is not running
+└── ServiceError                a local server (Prefect, MLflow) did not start or has died
 
 Bad rows are data (they go to quarantine) and risk violations are return values; neither is an exception.
 """
@@ -103,5 +105,13 @@ class OrderRejectedError(BrokerError):
     """The broker refused an order; nothing was placed."""
 
 
+class JournalError(StrikelakeError):
+    """The order journal is held by another process, damaged, or asked for an impossible step."""
+
+
 class SandboxError(StrikelakeError):
     """The local market cannot start or is not running."""
+
+
+class ServiceError(StrikelakeError):
+    """A local server did not start or has died."""

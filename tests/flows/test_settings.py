@@ -6,12 +6,6 @@ from flows import settings
 from strikelake.errors import ConfigError, MissingCredentialsError
 
 
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch, tmp_path):
-    for name in settings.NAMED_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-
-
 def test_defaults_come_from_the_yaml_and_hold_no_secrets():
     loaded = settings.load()
     assert loaded.lake.root == "data/lake"
@@ -80,7 +74,7 @@ def test_an_unknown_yaml_key_is_refused_with_the_nearest_name(monkeypatch, tmp_p
         ("RISK_TOLERANCE", "reckless", "'low', 'medium' or 'high'"),
         ("TRADING_MODE", "yolo", "'paper' or 'live'"),
         ("ACCOUNT_BALANCE", "-1", "greater than or equal to 0"),
-        ("STRIKELAKE_RESEARCH__EMBARGO", "1", "less than the label's horizon"),
+        ("STRIKELAKE_RESEARCH__EMBARGO_HORIZONS", "0", "greater than or equal to 1"),
     ],
 )
 def test_a_value_out_of_range_is_refused(monkeypatch, name, value, message):

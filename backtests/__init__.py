@@ -1,0 +1,1 @@
+"""Backtests: event replay through the live decision functions, and vectorised sweeps."""

@@ -1,0 +1,155 @@
+"""Bars of any width, aligned to the session and labelled by their end."""
+
+from __future__ import annotations
+
+import re
+
+import polars as pl
+
+from strikelake.calendar import NS_PER_MINUTE, session_frame
+
+COLUMNS = {
+    "asof": pl.Int64,
+    "underlying": pl.String,
+    "date": pl.Date,
+    "open": pl.Float64,
+    "high": pl.Float64,
+    "low": pl.Float64,
+    "close": pl.Float64,
+    "volume": pl.Float64,
+    "segment": pl.Int32,
+}
+"""Columns of a frame of bars; rows are sorted (underlying, asof)."""
+
+LONGEST_GAP = 5
+"""Sessions without a bar that a series may have; a longer gap starts a new segment."""
+
+_SESSION_MINUTES = 390
+
+
+def width_minutes(bar: str) -> int:
+    """Return the width of a bar in minutes; "1d" is a whole session.
+
+    Raises
+    ------
+    ValueError
+        When `bar` is not minutes, hours or "1d".
+
+    Examples
+    --------
+    >>> width_minutes("30m"), width_minutes("1h"), width_minutes("1d")
+    (30, 60, 390)
+    """
+    if bar == "1d":
+        return _SESSION_MINUTES
+    match = re.fullmatch(r"([1-9]\d{0,2})([mh])", bar)
+    minutes = int(match[1]) * (60 if match[2] == "h" else 1) if match else 0
+    if not 0 < minutes < _SESSION_MINUTES:
+        raise ValueError(
+            f"bar {bar!r} is not a width inside a session: use minutes or hours, such as 30m or 1h, or 1d"
+        )
+    return minutes
+
+
+def bars_per_session(bar: str) -> int:
+    """Return how many bars a full session has.
+
+    Examples
+    --------
+    >>> bars_per_session("30m"), bars_per_session("1h")
+    (13, 7)
+    """
+    return -(-_SESSION_MINUTES // width_minutes(bar))
+
+
+def resample(minute_bars: pl.DataFrame, bar: str = "30m") -> pl.DataFrame:
+    """Return wider bars from minute bars.
+
+    Windows start at the open and are labelled by their end; the last one ends with the session, on half
+    days too. Minutes outside regular hours are left out. A window with any minute gives a bar, one without
+    gives none.
+
+    Parameters
+    ----------
+    minute_bars
+        Rows as in stock_minute_bars: date, ticker, ts_ns, open, high, low, close, volume. Any order.
+    bar
+        Width: "30m", "5m", "1h".
+
+    Returns
+    -------
+    pl.DataFrame
+        `COLUMNS`. `asof`, the window's end, is when the bar can be known: a window that is still open at
+        some moment carries an `asof` after it.
+
+    Raises
+    ------
+    ValueError
+        When `bar` is not a width inside a session.
+    """
+    if bar == "1d":
+        raise ValueError("minute bars are resampled inside a session: for 1d use from_day_bars on day bars")
+    width = width_minutes(bar) * NS_PER_MINUTE
+    inside = _with_session(minute_bars).filter(
+        pl.col("ts_ns") >= pl.col("open_ns"), pl.col("ts_ns") < pl.col("close_ns")
+    )
+    window_end = pl.col("open_ns") + ((pl.col("ts_ns") - pl.col("open_ns")) // width + 1) * width
+    whole = (
+        inside.with_columns(asof=pl.min_horizontal(window_end, "close_ns"))
+        .sort("ticker", "ts_ns")
+        .group_by("ticker", "asof", maintain_order=True)
+        .agg(
+            pl.col("date").first(),
+            pl.col("open").first(),
+            pl.col("high").max(),
+            pl.col("low").min(),
+            pl.col("close").last(),
+            pl.col("volume").sum(),
+        )
+    )
+    return _with_segments(whole)
+
+
+def from_day_bars(day_bars: pl.DataFrame) -> pl.DataFrame:
+    """Return session bars from day bars; `asof` is the session's close.
+
+    Parameters
+    ----------
+    day_bars
+        Rows as in stock_day_bars. Dates that are no session are left out.
+
+    Returns
+    -------
+    pl.DataFrame
+        `COLUMNS`.
+    """
+    return _with_segments(_with_session(day_bars).with_columns(asof="close_ns"))
+
+
+def _with_session(rows: pl.DataFrame) -> pl.DataFrame:
+    """Add open_ns and close_ns of each row's session; rows of other days go."""
+    if rows.is_empty():
+        return rows.with_columns(pl.lit(0, pl.Int64).alias(name) for name in ("open_ns", "close_ns"))
+    first, last = rows.select(first=pl.col("date").min(), last=pl.col("date").max()).row(0)
+    return rows.join(session_frame(first, last), on="date", how="inner", maintain_order="left")
+
+
+def _with_segments(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rename, sort and number the unbroken runs of each series.
+
+    A ticker that is silent for long may belong to another company afterwards; its series must not be
+    stitched.
+    """
+    sorted_rows = rows.rename({"ticker": "underlying"}).sort("underlying", "asof")
+    if rows.is_empty():
+        return sorted_rows.with_columns(segment=pl.lit(0, pl.Int32)).select(
+            pl.col(name).cast(dtype) for name, dtype in COLUMNS.items()
+        )
+    days = session_frame(rows["date"].min(), rows["date"].max())  # type: ignore[arg-type]
+    number = days.select("date", session_number=pl.int_range(pl.len(), dtype=pl.Int32))
+    silent = pl.col("session_number").diff().over("underlying") - 1
+    return (
+        sorted_rows.join(number, on="date", how="left", maintain_order="left")
+        .with_columns(segment=(silent > LONGEST_GAP).fill_null(value=False).cum_sum().over("underlying"))
+        .select(pl.col(name).cast(dtype) for name, dtype in COLUMNS.items())
+    )

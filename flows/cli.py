@@ -1,0 +1,350 @@
+"""The command line: `strikelake …`.
+
+Commands run the flows in this process. Only typer and rich are imported before a command starts, so that
+`--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from strikelake.errors import StrikelakeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date
+
+app = typer.Typer(
+    name="strikelake",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Research, backtest and trade US equity options, with proof of no look-ahead.\n\n"
+    "Start with [bold]strikelake demo[/bold]: it needs no keys and no network.",
+)
+sandbox_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="The embedded local market.")
+app.add_typer(sandbox_app, name="sandbox")
+
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
+FlatFilesOption = Annotated[
+    Path | None,
+    typer.Option("--flat-files", metavar="DIR", help="Read a folder in the vendor's layout instead of S3."),
+]
+ReferenceOption = Annotated[
+    Path | None,
+    typer.Option("--reference", metavar="DIR", help="splits.csv, dividends.csv, treasury_curves*.csv."),
+]
+LakeOption = Annotated[
+    Path | None,
+    typer.Option("--lake", metavar="DIR", help="The lake's folder; data/lake unless configured otherwise."),
+]
+BarOption = Annotated[
+    str | None, typer.Option("--bar", help="30m, 1d, or auto: 30m where the lake has minute bars.")
+]
+Symbols = Annotated[
+    list[str] | None,
+    typer.Option("--symbol", "-s", help="An underlying; repeat it. All with enough history otherwise."),
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print Prefect's own log too.")]
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one line and exit code 1."""
+    # Python would die of SIGTERM without a word: as an exception it lets a session cancel its entries.
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        app()
+    except StrikelakeError as error:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(
+            f"[red]error:[/red] {_escape(str(error))}"
+        )
+        sys.exit(1)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("interrupted")
+        sys.exit(130)
+
+
+@app.command()
+def demo(
+    seed: Annotated[int, typer.Option(help="The simulated market's seed.")] = 7,
+    sessions: Annotated[int, typer.Option(min=20, help="Sessions of history to simulate.")] = 60,
+    verbose: Verbose = False,
+) -> None:
+    """Run the whole line on the embedded local market: no keys, no network.
+
+    Simulates ten underlyings with option chains, serves them as the vendor and the broker would, then
+    ingests, computes IV, Greeks and features, trains three models, backtests the champion and trades a session.
+
+    [bold]Examples[/bold]
+
+      strikelake demo
+
+      strikelake demo --seed 11
+    """
+    from flows.demo import run_demo
+
+    with _running(None, verbose=verbose, home="data/demo/prefect"):
+        run_demo(seed=seed, sessions=sessions, console=Console())
+
+
+@app.command()
+def run(
+    start: Day = None,
+    end: Day = None,
+    flat_files: FlatFilesOption = None,
+    reference: ReferenceOption = None,
+    bar: BarOption = None,
+    symbol: Symbols = None,
+    lake: LakeOption = None,
+    verbose: Verbose = False,
+) -> None:
+    """Ingest, compute features, train, register and backtest, one after the other.
+
+    [bold]Examples[/bold]
+
+      strikelake run --start 2025-01-02 --end 2025-03-31
+
+      strikelake run --flat-files ../flatfiles --start 2003-09-10 --end 2014-12-31
+    """
+    from flows import tables
+    from flows.research import research
+
+    with _running(lake, verbose=verbose):
+        done = research(
+            start=_date(start),
+            end=_date(end),
+            flat_files=flat_files,
+            reference=reference,
+            bar=bar,
+            symbols=symbol,
+        )
+        for table in tables.research(done):
+            Console().print(table)
+
+
+@app.command()
+def ingest(
+    start: Day = None,
+    end: Day = None,
+    dataset: Annotated[
+        list[str] | None, typer.Option("--dataset", "-d", help="A dataset such as option_quotes; repeat it.")
+    ] = None,
+    flat_files: FlatFilesOption = None,
+    reference: ReferenceOption = None,
+    lake: LakeOption = None,
+    verbose: Verbose = False,
+) -> None:
+    """Bring flat files into the lake; files already there unchanged are skipped.
+
+    [bold]Examples[/bold]
+
+      strikelake ingest --start 2025-01-02 --end 2025-01-31
+
+      strikelake ingest --dataset option_day_bars --flat-files ../flatfiles
+    """
+    from flows import tables
+    from flows.ingest import ingest as flow
+
+    with _running(lake, verbose=verbose):
+        report = flow(
+            start=_date(start), end=_date(end), datasets=dataset, flat_files=flat_files, reference=reference
+        )
+        Console().print(tables.ingestion(report))
+
+
+@app.command()
+def featurize(
+    start: Day = None,
+    end: Day = None,
+    bar: BarOption = None,
+    symbol: Symbols = None,
+    lake: LakeOption = None,
+    verbose: Verbose = False,
+) -> None:
+    """Compute implied volatilities, Greeks and features of the sessions in the lake.
+
+    [bold]Examples[/bold]
+
+      strikelake featurize
+
+      strikelake featurize --start 2025-01-02 --end 2025-03-31 --bar 30m --symbol SPY --symbol AAPL
+    """
+    from flows import tables
+    from flows.featurize import featurize as flow
+
+    with _running(lake, verbose=verbose):
+        Console().print(tables.features(flow(start=_date(start), end=_date(end), bar=bar, symbols=symbol)))
+
+
+@app.command()
+def train(
+    session: Day = None,
+    start: Day = None,
+    bar: BarOption = None,
+    lake: LakeOption = None,
+    verbose: Verbose = False,
+) -> None:
+    """Train, evaluate and register the models; the best out of sample becomes champion.
+
+    [bold]Examples[/bold]
+
+      strikelake train
+
+      strikelake train --session 2025-03-31 --bar 30m
+    """
+    from flows import tables
+    from flows.train import train as flow
+
+    with _running(lake, verbose=verbose):
+        report = flow(session=_date(session), start=_date(start), bar=bar)
+        Console().print(tables.training(report))
+
+
+@app.command()
+def backtest(
+    start: Day = None,
+    end: Day = None,
+    bar: BarOption = None,
+    lake: LakeOption = None,
+    verbose: Verbose = False,
+) -> None:
+    """Replay the champion's out-of-sample forecasts: options on recorded quotes, or the underlyings.
+
+    [bold]Examples[/bold]
+
+      strikelake backtest
+
+      strikelake backtest --start 2025-02-03 --end 2025-03-31
+    """
+    from flows import tables
+    from flows.backtest import backtest as flow
+
+    with _running(lake, verbose=verbose):
+        Console().print(tables.backtest(flow(start=_date(start), end=_date(end), bar=bar)))
+
+
+@app.command()
+def trade(
+    session: Day = None,
+    lake: LakeOption = None,
+    verbose: Verbose = False,
+) -> None:
+    """Trade one session with the champion, on the broker account that the keys name.
+
+    TRADING_MODE=paper is the default. `prefect deployment run live-trade` does the same through Prefect.
+
+    [bold]Examples[/bold]
+
+      strikelake trade
+
+      strikelake trade --session 2025-04-01
+    """
+    from flows import tables
+    from flows.live_trade import live_trade as flow
+
+    with _running(lake, verbose=verbose):
+        Console().print(tables.session(flow(session=_date(session))))
+
+
+@sandbox_app.command("up")
+def sandbox_up(
+    seed: Annotated[int, typer.Option(help="The simulated market's seed.")] = 7,
+    sessions: Annotated[int, typer.Option(min=2, help="Sessions of history.")] = 60,
+) -> None:
+    """Serve the local market until Ctrl-C: flat files on S3, REST, and an Alpaca-compatible broker.
+
+    Prints the variables that point Strikelake at it.
+
+    [bold]Examples[/bold]
+
+      strikelake sandbox up
+
+      strikelake sandbox up --seed 11 --sessions 10
+    """
+    from flows.demo import serve_sandbox
+
+    with _bars():
+        serve_sandbox(seed=seed, sessions=sessions, console=Console())
+
+
+@app.command()
+def doctor() -> None:
+    """Check Python, versions, configuration, keys, endpoints and disk, and say how to mend each.
+
+    [bold]Examples[/bold]
+
+      strikelake doctor
+    """
+    from flows import tables
+    from flows.doctor import Status, examine
+
+    checks = examine()
+    Console().print(tables.checks(checks))
+    if any(check.status is Status.FAILURE for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command()
+def up(
+    prefect_port: Annotated[int, typer.Option(help="Loopback port of the Prefect server.")] = 4200,
+    mlflow_port: Annotated[int, typer.Option(help="Loopback port of the MLflow UI.")] = 5000,
+) -> None:
+    """Serve Prefect (server, worker, deployments) and the MLflow UI on loopback until Ctrl-C.
+
+    [bold]Examples[/bold]
+
+      strikelake up
+
+      strikelake up --prefect-port 4201 --mlflow-port 5001
+    """
+    from flows import services
+    from flows.settings import load
+
+    settings = load()
+    console = Console()
+    home = settings.path("data/prefect")
+    services.up(settings, home, prefect_port=prefect_port, mlflow_port=mlflow_port, say=console.print)
+
+
+@contextmanager
+def _running(lake: Path | None, *, verbose: bool, home: str = "data/prefect/private") -> Iterator[None]:
+    """Give flows an API to report to, draw progress bars, and keep Prefect quiet unless asked."""
+    from flows.runtime import prefect_api
+    from flows.settings import load
+
+    if lake is not None:
+        os.environ["STRIKELAKE_LAKE__ROOT"] = str(lake.resolve())
+    with prefect_api(load(), home=home, verbose=verbose), _bars():
+        yield
+
+
+@contextmanager
+def _bars() -> Iterator[None]:
+    from flows.progress import bars
+
+    with bars():
+        yield
+
+
+def _terminated(*_: object) -> None:
+    sys.exit(143)
+
+
+def _date(moment: datetime | None) -> date | None:
+    return moment.date() if moment else None
+
+
+def _escape(text: str) -> Any:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,132 @@
+"""The whole line on the embedded local market, and the market by itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from flows import progress
+from flows.services import mlflow_command
+from flows.settings import NAMED_VARIABLES, load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from strikelake.sandbox.launch import RunningSandbox
+
+_BALANCE = 25_000
+_MLFLOW_PORT = 5000
+
+
+def run_demo(*, seed: int, sessions: int, console: Console) -> None:
+    """Simulate, serve, ingest, price, train, backtest and trade; print a summary and where to look further.
+
+    What earlier demos left below `data/demo` is removed, the simulated market is kept where seed and sessions
+    are the same; models go into the MLflow experiment `strikelake-demo`.
+    """
+    from flows import facts, tables
+    from flows.live_trade import live_trade
+    from flows.research import research
+
+    settings = load()
+    folder = settings.path("data/demo")
+    for name in ("lake", "reports", "journal", "summary.json"):
+        _remove(folder / name)
+    began = time.perf_counter()
+    with _sandbox(folder / "market", seed, sessions) as sandbox, _environment(variables(sandbox, folder)):
+        console.print(
+            f"local market: {sandbox.first_session} to {sandbox.last_session} as flat files, "
+            f"{sandbox.live_session} live"
+        )
+        done = research(
+            start=sandbox.first_session,
+            end=sandbox.last_session,
+            reference=sandbox.directory / "reference",
+            bar="30m",
+        )
+        traded = live_trade(session=sandbox.live_session)
+        seconds = time.perf_counter() - began
+        found = facts.of(done, traded)
+        (folder / "summary.json").write_text(json.dumps(found, indent=1))
+        console.print(tables.summary(done, traded, seconds))
+        served = mlflow_command(load(), _MLFLOW_PORT)
+        console.print(tables.whereabouts(done.backtested.page, served, digest(found)), soft_wrap=True)
+
+
+def serve_sandbox(*, seed: int, sessions: int, console: Console) -> None:
+    """Serve the local market until interrupted."""
+    folder = load().path("data/sandbox")
+    with _sandbox(folder / "market", seed, sessions) as sandbox:
+        lines = [f"export {name}={value}" for name, value in variables(sandbox, folder).items()]
+        console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+        console.print("# paste these into another shell; Ctrl-C here stops the market", style="dim")
+        sandbox.process.wait()
+
+
+def variables(sandbox: RunningSandbox, folder: Path) -> dict[str, str]:
+    """Return the environment that points Strikelake at a running sandbox, with its own lake in `folder`."""
+    return {
+        "POLYGON_API_KEY": sandbox.api_key,
+        "POLYGON_REST_ENDPOINT": sandbox.rest_url,
+        "POLYGON_S3_ENDPOINT": sandbox.s3_endpoint,
+        "POLYGON_S3_BUCKET": sandbox.bucket,
+        "POLYGON_S3_ACCESS_KEY": sandbox.access_key,
+        "POLYGON_S3_SECRET_KEY": sandbox.secret_key,
+        "ALPACA_API_KEY": sandbox.broker_key,
+        "ALPACA_SECRET_KEY": sandbox.broker_secret,
+        "ALPACA_ENDPOINT": sandbox.broker_url,
+        "ACCOUNT_BALANCE": str(_BALANCE),
+        "RISK_TOLERANCE": "medium",
+        "TRADING_MODE": "paper",
+        "STRIKELAKE_CLOCK__ENDPOINT": sandbox.clock_url,
+        "STRIKELAKE_LAKE__ROOT": str(folder / "lake"),
+        "STRIKELAKE_REPORTS": str(folder / "reports"),
+        "STRIKELAKE_TRADING__JOURNAL": str(folder / "journal" / "intents.db"),
+        "STRIKELAKE_TRACKING__EXPERIMENT": "strikelake-demo",
+        "STRIKELAKE_TRACKING__MODEL": "demo-direction",
+    }
+
+
+def digest(content: Mapping[str, Any]) -> str:
+    """Return a short name of a summary's content."""
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@contextmanager
+def _sandbox(directory: Path, seed: int, sessions: int) -> Iterator[RunningSandbox]:
+    from strikelake.sandbox.config import SimulatorConfig
+    from strikelake.sandbox.launch import start
+
+    config = SimulatorConfig(seed=seed, sessions=sessions)
+    with start(config, directory, progress.advance("simulated sessions")) as sandbox:
+        yield sandbox
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set variables for a while; the user's own keys must not reach the local market, nor the reverse."""
+    before = dict(os.environ)
+    for name in NAMED_VARIABLES:
+        os.environ.pop(name, None)
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,45 @@
+"""What a flow needs around it when it is run by hand: a Prefect API and quiet logs."""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from flows.services import answers, prefect_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flows.settings import Settings
+
+_SERVED = "http://127.0.0.1:4200/api"
+
+
+@contextmanager
+def prefect_api(settings: Settings, *, home: str, verbose: bool = False) -> Iterator[str]:
+    """Point Prefect at the server that `make up` runs, or at a private one for this process.
+
+    Prefect reads its environment once, when it is imported: enter this before any flow is imported.
+
+    Parameters
+    ----------
+    home
+        Folder of the private server, below the project's home.
+    verbose
+        Whether Prefect's own log is printed.
+    """
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO" if verbose else "CRITICAL")
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(settings.path(".cache/numba")))
+    logging.basicConfig(level=settings.logging.level if verbose else "WARNING", format="%(message)s")
+    url = os.environ.get("PREFECT_API_URL", _SERVED)
+    with ExitStack() as stack:
+        if not answers(f"{url}/health"):
+            folder = settings.path(home)
+            url = stack.enter_context(prefect_server(folder))
+            os.environ["PREFECT_HOME"] = str(folder)
+            # The server goes before the last log lines are flushed; nobody reads them there anyway.
+            os.environ["PREFECT_LOGGING_TO_API_ENABLED"] = "false"
+        os.environ["PREFECT_API_URL"] = url
+        yield url

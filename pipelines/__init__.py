@@ -1,0 +1,1 @@
+"""Plain functions, one step each, with adapters and values as arguments."""

@@ -1,0 +1,109 @@
+"""The lake as the market that a backtest replays."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from pipelines.chain import chain_at, rate_at
+from strikelake.errors import EmptyLakeError
+from strikelake.lake.views import adjusted_bars
+from strikelake.risk.correlation import correlations, daily_returns
+from strikelake.schemas import table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from strikelake.calendar import Session
+    from strikelake.lake.store import Lake
+
+# 60 sessions of returns lie within this many days, holidays included.
+_CORRELATION_DAYS = timedelta(days=100)
+_QUOTE_COLUMNS = (
+    "occ_symbol",
+    "underlying",
+    "expiration",
+    "option_type",
+    "strike",
+    "ts_ns",
+    "bid_price",
+    "ask_price",
+)
+
+
+class LakeMarket:
+    """Quotes, prices and correlations from the lake; a `backtests.engine.Market`.
+
+    Parameters
+    ----------
+    lake
+        Reads option_quotes, stock_minute_bars, stock_day_bars and treasury_yields.
+    underlyings
+        What is read.
+    days
+        Sessions to replay, in order.
+    rate_default
+        Continuous rate of sessions without a treasury curve; `default_rate_sessions` counts them.
+    as_of
+        Versions of the tables; None is the latest.
+
+    Raises
+    ------
+    EmptyLakeError
+        When there are no day bars at all.
+    """
+
+    def __init__(
+        self,
+        lake: Lake,
+        underlyings: Sequence[str],
+        days: Sequence[Session],
+        rate_default: float,
+        as_of: Mapping[str, int] | None = None,
+    ) -> None:
+        self._lake = lake
+        self._underlyings = list(underlyings)
+        self._as_of = as_of
+        first = days[0].date - _CORRELATION_DAYS
+        bars = adjusted_bars(lake, "stock_day_bars", first, days[-1].date, self._underlyings, as_of=as_of)
+        self._returns = daily_returns(bars.select("date", "ticker", "close").collect())
+        yields = self._yields()
+        # The rate is fixed at each session's open: what the treasury publishes later is for the next one.
+        rates = {day.date: rate_at(yields, day.open_ns) for day in days}
+        self.default_rate_sessions = sum(rate is None for rate in rates.values())
+        self._rates = {date: rate_default if rate is None else rate for date, rate in rates.items()}
+
+    def quotes(self, session: Session) -> pl.DataFrame:
+        """Return the session's quotes of the underlyings' options."""
+        return self._day("option_quotes", session).select(_QUOTE_COLUMNS).collect()
+
+    def prices(self, session: Session) -> pl.DataFrame:
+        """Return the close of every minute bar, as traded: strikes are not adjusted either."""
+        bars = self._day("stock_minute_bars", session)
+        return bars.select("available_at", underlying="ticker", price="close").collect()
+
+    def chain(
+        self, session: Session, quotes: pl.DataFrame, underlying_prices: Mapping[str, float], asof: int
+    ) -> pl.DataFrame:
+        """Return the chain at `asof` with the session's rate."""
+        return chain_at(quotes, underlying_prices, asof, self._rates[session.date])
+
+    def correlations(self, session: Session) -> Mapping[frozenset[str], float]:
+        """Return correlations of the last 60 sessions before `session`."""
+        return correlations(self._returns.filter(pl.col("date") < session.date))
+
+    def _day(self, name: str, session: Session) -> pl.LazyFrame:
+        return self._lake.scan(
+            name, session.date, session.date, underlyings=self._underlyings, as_of=self._as_of
+        )
+
+    def _yields(self) -> pl.DataFrame:
+        none = pl.DataFrame(schema=table("treasury_yields").columns)
+        if self._as_of is not None and "treasury_yields" not in self._as_of:
+            return none
+        try:
+            return self._lake.scan("treasury_yields", as_of=self._as_of).collect()
+        except EmptyLakeError:
+            return none

@@ -1,0 +1,62 @@
+"""Turn features into forecasts that can be acted on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from models.matrices import design_matrix
+from models.scoring import Scorer
+from strikelake.strategy.signals import Signal, exit_time
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Forecasts, and the decisions for which there is none.
+
+    Parameters
+    ----------
+    forecasts : polars.DataFrame
+        Columns asof, underlying, exit_at (end of the horizon, int64 nanoseconds UTC) and probability (of a
+        rise), never null, in the order of the features.
+    refused : polars.DataFrame
+        Columns asof and underlying of the rows none of whose features was known.
+    """
+
+    forecasts: pl.DataFrame
+    refused: pl.DataFrame
+
+    def signals(self) -> tuple[Signal, ...]:
+        """Forecasts as the values that decisions are made from."""
+        return tuple(Signal(**row) for row in self.forecasts.iter_rows(named=True))
+
+
+def predict(scorer: Scorer, features: pl.DataFrame) -> Prediction:
+    """Forecast every decision whose features are known.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        Usually the champion.
+    features : polars.DataFrame
+        Columns asof, underlying and the scorer's features, all known at asof.
+
+    Returns
+    -------
+    Prediction
+        A row with some features missing is forecast, as in training. A row with all of them missing is
+        refused: its forecast would say nothing about that underlying at that time.
+
+    Raises
+    ------
+    ModelError
+        If a column is missing.
+    """
+    known = pl.Series(~np.isnan(design_matrix(features, scorer.features)).all(axis=1), dtype=pl.Boolean)
+    forecasts = scorer.predict(features.filter(known))
+    exits = {asof: exit_time(asof, scorer.bar, scorer.horizon) for asof in forecasts["asof"].unique()}
+    exit_at = pl.Series("exit_at", [exits[asof] for asof in forecasts["asof"]], dtype=pl.Int64)
+    return Prediction(
+        forecasts.select("asof", "underlying", exit_at, "probability"),
+        features.filter(~known).select("asof", "underlying"),
+    )

@@ -1,0 +1,110 @@
+"""Read back from the lake what features and labels are made of."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from features.bars import from_day_bars, resample
+from features.options_flow import summarise
+from strikelake.calendar import sessions
+from strikelake.errors import EmptyLakeError
+from strikelake.lake.views import adjusted_bars
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import date
+
+    from strikelake.lake.store import AsOf, Lake
+
+_OPTION_DAYS = timedelta(days=21)  # the two summaries before the first session are at most a week older each
+
+
+def bar_table(bar: str) -> str:
+    """Return the table that bars of this width are made from.
+
+    Examples
+    --------
+    >>> bar_table("1d"), bar_table("30m")
+    ('stock_day_bars', 'stock_minute_bars')
+    """
+    return "stock_day_bars" if bar == "1d" else "stock_minute_bars"
+
+
+def sessions_before(day: date, count: int) -> date:
+    """Return the date of the session that lies `count` sessions before `day`.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> sessions_before(date(2025, 1, 13), 2)
+    datetime.date(2025, 1, 8)
+    """
+    earlier = sessions(day - timedelta(days=2 * count + 14), day - timedelta(days=1))
+    return earlier[-count].date
+
+
+def read_minutes(
+    lake: Lake,
+    start: date,
+    end: date,
+    underlyings: Collection[str] | None = None,
+    *,
+    as_of: AsOf = None,
+) -> pl.DataFrame:
+    """Return stock minute bars, adjusted for the splits up to `end`.
+
+    Raises
+    ------
+    EmptyLakeError
+        When there are none in the range.
+    """
+    return adjusted_bars(lake, "stock_minute_bars", start, end, _listed(underlyings), as_of=as_of).collect()
+
+
+def read_bars(
+    lake: Lake,
+    start: date,
+    end: date,
+    *,
+    bar: str,
+    underlyings: Collection[str] | None = None,
+    as_of: AsOf = None,
+) -> pl.DataFrame:
+    """Return bars of any width (`features.bars.COLUMNS`), adjusted for the splits up to `end`.
+
+    Raises
+    ------
+    EmptyLakeError
+        When there are no stock bars in the range.
+    ValueError
+        When `bar` is not a width inside a session.
+    """
+    if bar != "1d":
+        return resample(read_minutes(lake, start, end, underlyings, as_of=as_of), bar)
+    return from_day_bars(
+        adjusted_bars(lake, "stock_day_bars", start, end, _listed(underlyings), as_of=as_of).collect()
+    )
+
+
+def read_options(
+    lake: Lake, start: date, end: date, underlyings: Collection[str] | None = None
+) -> pl.DataFrame | None:
+    """Return option summaries for bars from `start` to `end`, or None where no option bar is priced.
+
+    Summaries of the three weeks before `start` are included: a bar reads the newest that it can know.
+    """
+    first = start - _OPTION_DAYS
+    try:
+        priced = lake.scan("option_analytics", first, end, underlyings=underlyings)
+        traded = lake.scan("option_day_bars", first, end, underlyings=underlyings)
+    except EmptyLakeError:
+        return None
+    analytics = priced.filter(pl.col("bar") == "1d").collect()
+    return None if analytics.is_empty() else summarise(analytics, traded.collect())
+
+
+def _listed(underlyings: Collection[str] | None) -> list[str] | None:
+    return None if underlyings is None else sorted(underlyings)

@@ -1,0 +1,229 @@
+"""One live session: decide at every bar's end, send, keep the books, and leave a defined state behind."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from decimal import Decimal
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from pipelines.observe import observe, warm_up
+from pipelines.place import send, withdraw, write_down
+from pipelines.reconcile import reconcile
+from pipelines.session import SessionPlan, SessionReport, TradingDesk
+from strikelake.calendar import NS_PER_MINUTE, NS_PER_SECOND, Session, iso, session
+from strikelake.decide import DayState, decide
+from strikelake.decide.state import is_entry
+from strikelake.errors import BrokerUnavailableError, CalendarError, ConfigError, StrikelakeError
+from strikelake.orders import OrderStatus
+from strikelake.strategy.signals import DECISION_MINUTES, actionable, decision_times
+
+if TYPE_CHECKING:
+    from pipelines.observe import Observation
+    from pipelines.reconcile import Differences
+    from strikelake.decide import Decision
+    from strikelake.portfolio import Account
+
+__all__ = ["SessionPlan", "SessionReport", "TradingDesk", "run_session"]
+
+PREPARE_NS = 5 * NS_PER_SECOND
+"""How long before a decision old orders are canceled: the books are in order when the bars arrive."""
+
+MAX_LATENESS_NS = NS_PER_MINUTE
+"""A decision time further back than this is skipped: its forecast is about a market that has moved on."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Books:
+    """What a session accumulates."""
+
+    day: Session
+    account: Account
+    opening_equity: Decimal
+    halted: str | None
+    unexplained: bool = False
+    decisions: int = 0
+    signals: int = 0
+    denials: Counter[str] = field(default_factory=Counter)
+    latency_ms: list[float] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    differences: set[str] = field(default_factory=set)
+
+    def problem(self, text: str) -> None:
+        logger.warning("%s", text)
+        self.problems.append(text)
+
+    def note(self, when: str, differences: Differences) -> None:
+        """Report what is new among the differences, and stop entries while a position is not explained."""
+        for line in differences.lines():
+            if line not in self.differences:
+                self.problem(f"{when}: {line}")
+        self.differences.update(differences.lines())
+        self.unexplained = differences.halts_entries
+
+
+def run_session(desk: TradingDesk, plan: SessionPlan) -> SessionReport:
+    """Trade one session, from reconciling at its start to reconciling after its close.
+
+    Started late it joins at the next decision. Whatever ends it early (an error, an interrupt, a signal that
+    the caller turns into an exception), working entries are canceled on the way out and exits keep working.
+
+    Parameters
+    ----------
+    desk
+        Broker, market data, clock, scorer and journal.
+    plan
+        What to trade.
+
+    Returns
+    -------
+    SessionReport
+        Counts, money, latencies, and everything that went wrong on the way.
+
+    Raises
+    ------
+    CalendarError
+        When the plan's date is no session, or its session is over.
+    ConfigError
+        When the model forecasts other bars than sessions are traded on.
+    BrokerUnavailableError
+        When the broker cannot be asked at the start, or at the end, when the books would stay open.
+    """
+    books = _open_books(desk, plan)
+    try:
+        warm_up(books.day, desk, plan)
+        for asof in decision_times(books.day):
+            if desk.clock.now() > asof + MAX_LATENESS_NS:
+                books.problem(f"the decision of {iso(asof)} is over: skipped")
+                continue
+            desk.clock.sleep_until(asof - PREPARE_NS)
+            if _prepare(asof, desk, books):
+                desk.clock.sleep_until(asof)
+                _decide_and_send(asof, desk, plan, books)
+        desk.clock.sleep_until(books.day.close_ns)
+        return _close_books(desk, books)
+    finally:
+        _cancel_entries(desk, books)
+
+
+def _open_books(desk: TradingDesk, plan: SessionPlan) -> _Books:
+    day = session(plan.session)
+    if plan.bar != f"{DECISION_MINUTES}m":
+        raise ConfigError(
+            f"the model forecasts {plan.bar} bars and a session is traded on {DECISION_MINUTES}m: set "
+            f"research.bar to {DECISION_MINUTES}m and train again"
+        )
+    if desk.clock.now() >= day.close_ns:
+        raise CalendarError(f"the session of {day.date} closed at {iso(day.close_ns)}: trade the next one")
+    account = desk.broker.account()
+    equity, halted = desk.journal.open_session(day.date, account.account_id, account.equity)
+    books = _Books(day, account, equity, "the daily loss was reached before a restart" if halted else None)
+    books.note("at the start", reconcile(account.account_id, desk.orders))
+    return books
+
+
+def _prepare(asof: int, desk: TradingDesk, books: _Books) -> bool:
+    """Cancel what did not fill since the last decision, then bring the books up to date."""
+    account_id = books.account.account_id
+    try:
+        books.note(iso(asof), reconcile(account_id, desk.orders))
+        if working := desk.journal.open_intents(account_id):
+            for record in working:
+                withdraw(record, desk.orders)
+            books.note(iso(asof), reconcile(account_id, desk.orders))
+        books.account = desk.broker.account()
+    except BrokerUnavailableError as error:
+        books.problem(f"no decision at {iso(asof)}: {error}")
+        return False
+    return True
+
+
+def _decide_and_send(asof: int, desk: TradingDesk, plan: SessionPlan, books: _Books) -> None:
+    account_id = books.account.account_id
+    holdings = desk.journal.trades(account_id).holdings
+    working = tuple(record.intent for record in desk.journal.open_intents(account_id))
+    halted = books.halted is not None or books.unexplained
+    seen = observe(asof, books.day, (*holdings, *working), desk, plan, halted=halted)
+    state = DayState(books.day, books.opening_equity, halted, working, plan.correlations)
+    decision = decide(asof, books.account, holdings, seen.signals, seen.chain, plan.limits, state)
+    books.decisions += 1
+    books.signals += len(actionable(seen.signals, plan.limits.min_edge))
+    books.denials.update(str(denial.code) for denial in decision.denials)
+    for problem in seen.problems:
+        books.problem(f"{iso(asof)}: {problem}")
+    if decision.halted and not halted:
+        desk.journal.halt_session(plan.session, account_id)
+        books.halted = f"the daily loss was reached at {iso(asof)}"
+        books.problem(books.halted)
+    _send_all(decision, seen, desk, books)
+    logger.info(
+        "%s: %d signals, %d orders, %d denials",
+        iso(asof),
+        len(seen.signals),
+        len(decision.intents),
+        len(decision.denials),
+    )
+
+
+def _send_all(decision: Decision, seen: Observation, desk: TradingDesk, books: _Books) -> None:
+    """Send exits, then entries; once an order is in doubt no entry follows, and exits still do."""
+    doubt = False
+    for intent in decision.intents:
+        if doubt and is_entry(intent):
+            books.problem(f"entry {intent.client_order_id} was not sent: an order before it is in doubt")
+            continue
+        try:
+            record = write_down(intent, books.account.account_id, desk.orders)
+            books.latency_ms.append((perf_counter() - seen.received - seen.waited) * 1_000)
+            order = send(record, desk.orders)
+        except BrokerUnavailableError as error:
+            books.problem(str(error))
+            doubt = True
+            continue
+        refused = desk.journal.find(intent.client_order_id)
+        if order.status is OrderStatus.REJECTED and refused is not None:
+            books.problem(refused.detail)
+
+
+def _close_books(desk: TradingDesk, books: _Books) -> SessionReport:
+    day, account_id = books.day, books.account.account_id
+    for record in desk.journal.open_intents(account_id):
+        withdraw(record, desk.orders)
+    differences = reconcile(account_id, desk.orders)
+    books.note("at the end", differences)
+    account = desk.broker.account()
+    records = desk.journal.records(account_id, day.open_ns, day.close_ns)
+    names = tuple(record.intent.client_order_id for record in records)
+    closed = [trade for trade in desk.journal.trades(account_id).closed if trade.exit_id in names]
+    return SessionReport(
+        session=day.date,
+        account_id=account_id,
+        decisions=books.decisions,
+        signals=books.signals,
+        orders=dict(Counter(str(record.state) for record in records)),
+        fills=sum(record.filled_quantity > 0 for record in records),
+        denials=dict(books.denials),
+        opening_equity=books.opening_equity,
+        closing_equity=account.equity,
+        realised=sum((trade.realised for trade in closed), Decimal(0)),
+        marked=account.equity - books.opening_equity,
+        client_order_ids=names,
+        latency_ms=tuple(books.latency_ms),
+        halted=books.halted or ("a position is not explained" if books.unexplained else None),
+        problems=tuple(books.problems),
+        differences=differences,
+    )
+
+
+def _cancel_entries(desk: TradingDesk, books: _Books) -> None:
+    """Cancel working entries on the way out, whatever the reason for leaving; exits keep protecting."""
+    for record in desk.journal.open_intents(books.account.account_id):
+        if record.is_entry:
+            try:
+                withdraw(record, desk.orders)
+            except StrikelakeError as error:
+                logger.error("entry %s may still be working: %s", record.intent.client_order_id, error)  # noqa: TRY400 - one line

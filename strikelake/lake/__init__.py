@@ -1,0 +1,1 @@
+"""The point-in-time lake: Parquet files under a Delta log."""

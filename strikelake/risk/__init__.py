@@ -1,0 +1,1 @@
+"""Account tiers and limits. Pure functions."""

@@ -1,0 +1,1 @@
+"""The local market: a simulator behind the vendors' and the broker's own protocols."""

@@ -1,0 +1,226 @@
+"""Massive's REST, as far as the platform uses it: only what is known at the simulated time."""
+
+from __future__ import annotations
+
+import base64
+from datetime import date, timedelta
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode
+
+import numpy as np
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from strikelake.calendar import NS_PER_SECOND, et_ns
+from strikelake.pricing.greeks import greeks
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from strikelake.sandbox.exchange import Listing
+    from strikelake.sandbox.venue import Venue
+
+    Handler = Callable[[Request, Venue], Awaitable[dict[str, Any]]]
+
+_NS_PER_MS = NS_PER_SECOND // 1000
+_AGGS_LIMIT, _AGGS_MAX = 5_000, 50_000
+_CHAIN_LIMIT, _CHAIN_MAX = 10, 250
+
+
+class ProblemError(Exception):
+    """An error answer; never leaves the server."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def routes() -> list[Route]:
+    """Return the market data routes; the application's state carries the `venue`."""
+    bars = "/v2/aggs/ticker/{ticker}/range/{multiplier:int}/{timespan}/{start}/{end}"
+    return [
+        Route(bars, _guarded(_aggs)),
+        Route("/v3/snapshot/options/{underlying}", _guarded(_chain)),
+    ]
+
+
+def _guarded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    """Check the key, and turn a handler's value or problem into a response."""
+
+    @wraps(handler)
+    async def respond(request: Request) -> Response:
+        venue: Venue = request.app.state.venue
+        request_id = f"{abs(venue.now):032x}"
+        if request.headers.get("Authorization") != f"Bearer {venue.data_key}":
+            error = {"status": "ERROR", "request_id": request_id, "error": "Unknown API Key"}
+            return JSONResponse(error, 401)
+        try:
+            answer = await handler(request, venue)
+        except ProblemError as problem:
+            error = {"status": "ERROR", "request_id": request_id, "error": str(problem)}
+            return JSONResponse(error, problem.status)
+        return JSONResponse(answer | {"status": "OK", "request_id": request_id})
+
+    return respond
+
+
+async def _aggs(request: Request, venue: Venue) -> dict[str, Any]:
+    """Return minute bars that have ended, unadjusted: the simulated market has no splits yet."""
+    path, query = request.path_params, _query(request)
+    if (path["multiplier"], path["timespan"]) != (1, "minute"):
+        raise ProblemError(400, "the sandbox serves ranges of 1 minute only")
+    ticker = path["ticker"]
+    start, end = _bound(path["start"], last=False), _bound(path["end"], last=True)
+    limit = _limit(query, _AGGS_LIMIT, _AGGS_MAX)
+    answer: dict[str, Any] = {"ticker": ticker, "adjusted": query.get("adjusted", "true") == "true"}
+    rows: list[dict[str, Any]] = []
+    if ticker in venue.exchange.stocks:
+        bars = venue.exchange.stocks[ticker]
+        first = int(np.searchsorted(bars.start, start))
+        stop = min(int(np.searchsorted(bars.start, end, side="right")), bars.known(venue.now))
+        rows = [_bar(bars, row) for row in range(first, min(stop, first + limit))]
+        if stop > first + limit:
+            following = int(bars.start[first + limit]) // _NS_PER_MS
+            target = f"/v2/aggs/ticker/{ticker}/range/1/minute/{following}/{path['end']}"
+            answer["next_url"] = _next_url(request, target, query)
+    answer |= {"queryCount": len(rows), "resultsCount": len(rows), "count": len(rows)}
+    # Where there is nothing the vendor leaves `results` out altogether.
+    return answer | {"results": rows} if rows else answer
+
+
+async def _chain(request: Request, venue: Venue) -> dict[str, Any]:
+    """Return the chain as of the simulated time: every contract with its last known quote."""
+    underlying, query = request.path_params["underlying"], _query(request)
+    first, last = query.get("expiration_date.gte", ""), query.get("expiration_date.lte", "9999")
+    exact = query.get("expiration_date")
+    found = [
+        listing
+        for listing in venue.exchange.listings.values()
+        if listing.contract.underlying == underlying
+        and first <= str(listing.contract.expiration) <= last
+        and exact in {None, str(listing.contract.expiration)}
+    ]
+    start = int(query.get("offset", "0"))
+    stop = start + _limit(query, _CHAIN_LIMIT, _CHAIN_MAX)
+    answer: dict[str, Any] = {"results": [_snapshot(listing, venue) for listing in found[start:stop]]}
+    if stop < len(found):
+        target = f"/v3/snapshot/options/{underlying}"
+        answer["next_url"] = _next_url(request, target, {**query, "offset": str(stop)})
+    return answer
+
+
+def _bar(bars: Any, row: int) -> dict[str, Any]:
+    names = {"v": bars.volume, "o": bars.open, "c": bars.close, "h": bars.high, "l": bars.low}
+    shown: dict[str, Any] = {name: float(values[row]) for name, values in names.items()}
+    middle = (bars.high[row] + bars.low[row] + bars.close[row]) / 3.0
+    return shown | {
+        "vw": round(float(middle), 4),
+        "t": int(bars.start[row]) // _NS_PER_MS,
+        "n": int(bars.transactions[row]),
+    }
+
+
+def _snapshot(listing: Listing, venue: Venue) -> dict[str, Any]:
+    contract, row = listing.contract, listing.tape.last(venue.now)
+    sign, strike = (1.0 if contract.option_type == "C" else -1.0), float(contract.strike)
+    shown: dict[str, Any] = {
+        "day": {},
+        "details": {
+            "contract_type": "call" if sign > 0 else "put",
+            "exercise_style": "american",
+            "expiration_date": str(contract.expiration),
+            "shares_per_contract": 100,
+            "strike_price": strike,
+            "ticker": f"O:{contract.occ_symbol}",
+        },
+        "open_interest": listing.open_interest,
+    }
+    known = venue.exchange.last_price(contract.underlying, venue.now)
+    if known is not None:
+        shown["underlying_asset"] = {
+            "ticker": contract.underlying,
+            "price": known[0],
+            "last_updated": known[1],
+            "timeframe": "REAL-TIME",
+        }
+    if row is None:
+        return shown
+    shown["last_quote"] = _quote(listing, row)
+    even = round(strike + sign * shown["last_quote"]["midpoint"], 4)
+    shown["break_even_price"] = even
+    if known is not None:
+        shown["underlying_asset"]["change_to_break_even"] = round(even - known[0], 4)
+    return shown | _risk(listing, row, sign)
+
+
+def _quote(listing: Listing, row: int) -> dict[str, Any]:
+    tape = listing.tape
+    bid, ask = int(tape.bid[row]) / 100.0, int(tape.ask[row]) / 100.0
+    return {
+        "bid": bid,
+        "bid_size": int(tape.bid_size[row]),
+        "ask": ask,
+        "ask_size": int(tape.ask_size[row]),
+        "midpoint": round((bid + ask) / 2.0, 4),
+        "last_updated": int(tape.ts_ns[row]),
+        "timeframe": "REAL-TIME",
+    }
+
+
+def _risk(listing: Listing, row: int, sign: float) -> dict[str, Any]:
+    """Return implied volatility and Greeks, as the vendor scales them: vega per point, theta per day."""
+    tape = listing.tape
+    vol, years = float(tape.implied_vol[row]), float(tape.years[row])
+    if not (vol > 0.0 and years > 0.0 and tape.bid[row] > 0):
+        return {}
+    found = greeks(sign, tape.spot[row], float(listing.contract.strike), years, tape.rate[row], vol)
+    return {
+        "implied_volatility": vol,
+        "greeks": {
+            "delta": float(found.delta),
+            "gamma": float(found.gamma),
+            "theta": float(found.theta) / 365.0,
+            "vega": float(found.vega) / 100.0,
+        },
+    }
+
+
+def _query(request: Request) -> dict[str, str]:
+    """Return the query; on a later page it is inside the cursor."""
+    query = dict(request.query_params)
+    cursor = query.pop("cursor", None)
+    if cursor is None:
+        return query
+    try:
+        return dict(parse_qsl(base64.b64decode(cursor, b"-_", validate=True).decode()))
+    except ValueError:
+        raise ProblemError(400, "invalid cursor") from None
+
+
+def _next_url(request: Request, path: str, query: Mapping[str, str]) -> str:
+    cursor = base64.urlsafe_b64encode(urlencode(query).encode()).decode()
+    return f"{request.base_url}".rstrip("/") + f"{path}?cursor={cursor}"
+
+
+def _limit(query: Mapping[str, str], default: int, most: int) -> int:
+    text = query.get("limit", str(default))
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise ProblemError(400, f"limit must be between 1 and {most}")
+    return int(text)
+
+
+def _bound(text: str, *, last: bool) -> int:
+    """Return a bound in ns UTC: milliseconds, or a date in New York, whose end counts when it is the last."""
+    if text.isdecimal():
+        return int(text) * _NS_PER_MS
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise ProblemError(
+            400, f"could not parse the time {text!r}: use YYYY-MM-DD or milliseconds"
+        ) from None
+    return et_ns(day + timedelta(days=1), "00:00") - 1 if last else et_ns(day, "00:00")

@@ -1,0 +1,138 @@
+"""The sandbox's server process: S3 in threads, everything else in one event loop.
+
+Started by `strikelake.sandbox.launch`, with its settings as one JSON argument. It reports its addresses
+through a file descriptor, and ends when its standard input closes, which happens when the parent
+goes, however it goes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from strikelake.sandbox import broker, exchange, rest, s3
+from strikelake.sandbox.desk import BrokerConfig
+from strikelake.sandbox.venue import FAULTS, Venue
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+_PR_SET_PDEATHSIG = 1
+
+
+def application(venue: Venue) -> Starlette:
+    """Return the application that serves market data, broker, clock and faults on one port."""
+    from starlette.applications import Starlette
+    from starlette.routing import Route
+
+    own = [
+        Route("/clock", _now),
+        Route("/clock/advance", _advance, methods=["POST"]),
+        Route("/sandbox/fault", _fault, methods=["POST"]),
+        Route("/sandbox/reset", _reset, methods=["POST"]),
+    ]
+    app = Starlette(routes=[*own, *rest.routes(), *broker.routes()])
+    app.state.venue = venue
+    return app
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until standard input closes.
+
+    Parameters
+    ----------
+    arguments
+        One JSON object: directory, report_fd, bound (whether the kernel may tie this process to the parent's
+        thread), account (cash, fee, options_level), broker_keys, data_key.
+    """
+    import uvicorn
+
+    settings = json.loads(arguments[0])
+    _die_with_parent(kernel=settings["bound"])
+    directory = Path(settings["directory"])
+    given = settings["account"]
+    account = BrokerConfig(Decimal(given["cash"]), Decimal(given["fee"]), given["options_level"])
+    key, secret = settings["broker_keys"]
+    venue = Venue(exchange.load(directory), account, (key, secret), settings["data_key"])
+    endpoint = s3.serve(directory / "flatfiles")
+    # With its protocol named, asyncio switches Nagle's algorithm off; otherwise each answer waits 40 ms.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        http = "http://{}:{}".format(*listener.getsockname())
+        with os.fdopen(settings["report_fd"], "w") as report:
+            json.dump({"s3_endpoint": endpoint, "http": http}, report)
+        config = uvicorn.Config(application(venue), log_level="warning", access_log=False, lifespan="off")
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _die_with_parent(*, kernel: bool) -> None:
+    if kernel and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        os._exit(0)
+
+    threading.Thread(target=watch, name="parent watch", daemon=True).start()
+
+
+async def _now(request: Request) -> Response:
+    return _time(request.app.state.venue)
+
+
+async def _advance(request: Request) -> Response:
+    from starlette.responses import JSONResponse
+
+    body = await _json(request)
+    moment = body.get("to_ns")
+    if not isinstance(moment, int):
+        return JSONResponse({"message": 'send {"to_ns": nanoseconds since the epoch}'}, 422)
+    venue: Venue = request.app.state.venue
+    venue.advance(moment)
+    return _time(venue)
+
+
+async def _fault(request: Request) -> Response:
+    from starlette.responses import JSONResponse
+
+    body = await _json(request)
+    name, times = body.get("name"), body.get("times", 1)
+    if name not in FAULTS or not isinstance(times, int):
+        return JSONResponse({"message": f"no fault {name!r}: choose from {', '.join(FAULTS)}"}, 422)
+    request.app.state.venue.faults[name] = times
+    return JSONResponse({"name": name, "times": times})
+
+
+async def _reset(request: Request) -> Response:
+    venue: Venue = request.app.state.venue
+    venue.reset()
+    return _time(venue)
+
+
+def _time(venue: Venue) -> Response:
+    from starlette.responses import JSONResponse
+
+    return JSONResponse({"now_ns": venue.now})
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    try:
+        body = json.loads(await request.body())
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""Decisions: signals, structures, sizes and exits. Pure functions."""

@@ -1,0 +1,1 @@
+"""Market-data vendors: flat files and REST."""

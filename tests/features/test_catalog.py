@@ -1,0 +1,165 @@
+"""The catalogue: shape, nulls, order, values."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from features.catalog import build, catalog, history_sessions, max_lookback
+from features.feature import Feature
+
+
+def test_every_feature_says_what_it_is():
+    for name, feature in catalog().items():
+        assert feature.name == name
+        assert feature.lookback >= 1
+        assert all([feature.family, feature.inputs, feature.units, feature.available_at, feature.nulls])
+    assert len(catalog()) >= 14
+    assert {f.family for f in catalog().values()} == {
+        "price",
+        "volume",
+        "volatility",
+        "session",
+        "market",
+        "options",
+    }
+
+
+def test_sixty_sessions_of_half_hours_suffice():
+    assert history_sessions("30m") < 30
+    assert max_lookback() < 60 * 13 / 3
+
+
+def test_rows_and_columns(bars, options):
+    found = build(bars, options)
+    assert found.columns == ["asof", "underlying", "date", *catalog()]
+    assert found.select("asof", "underlying").equals(
+        bars.select("asof", "underlying").sort("asof", "underlying")
+    )
+    assert set(found.dtypes[3:]) == {pl.Float64}
+    assert found.select(pl.col(pl.Float64).is_finite().all()).row(0) == (True,) * len(catalog())
+
+
+def test_order_of_input_rows_does_not_matter(bars, options):
+    shuffled = (
+        bars.sample(fraction=1.0, shuffle=True, seed=1),
+        options.sample(fraction=1.0, shuffle=True, seed=2),
+    )
+    assert build(*shuffled).equals(build(bars, options))
+
+
+def test_warm_up_is_null_and_nothing_else_is(bars, options):
+    found = build(bars, options).filter(pl.col("underlying") == "SPY")
+    first_known = {name: found[name].is_not_null().arg_max() for name in catalog()}
+    for name, feature in catalog().items():
+        after_first_options = (
+            12 if feature.option_sessions == 1 else 25 if feature.option_sessions == 2 else 0
+        )
+        assert (name, first_known[name]) == (name, max(feature.lookback - 1, after_first_options))
+        assert found[name][first_known[name] :].null_count() == 0
+
+
+def test_features_do_not_cross_segments(bars):
+    found = build(bars, names=["return_1", "rsi_7"]).filter(pl.col("underlying") == "MSFT")
+    assert np.flatnonzero(found["return_1"].is_null()).tolist() == [0, 26]
+    assert found["rsi_7"][26:].is_not_null().arg_max() == catalog()["rsi_7"].lookback - 1
+
+
+def test_options_features_are_null_without_options(bars):
+    names = [name for name, feature in catalog().items() if feature.family == "options"]
+    assert build(bars, None, names).select(names).null_count().row(0) == (len(bars),) * len(names)
+
+
+def test_options_of_a_session_are_known_from_its_close_on(bars, options):
+    found = build(bars, options, ["atm_iv"]).filter(pl.col("underlying") == "SPY")["atm_iv"]
+    known = options.filter(pl.col("underlying") == "SPY")["atm_iv"]
+    assert found[:12].null_count() == 12
+    assert found[12:25].unique().to_list() == [known[0]]
+    assert found[25] == known[1]
+
+
+def test_options_older_than_a_week_are_unknown(bars, options):
+    old = options.filter(pl.col("date") < options["date"].unique().sort()[5])
+    found = build(bars, old, ["atm_iv"]).filter(pl.col("underlying") == "SPY")["atm_iv"]
+    assert found[12 : 9 * 13].null_count() == 0
+    assert found[-13:].null_count() == 13
+
+
+def test_scale_of_prices_and_volumes_does_not_matter(bars, options):
+    split = bars.with_columns(pl.col("open", "high", "low", "close") / 4.0, pl.col("volume") * 4.0)
+    plain, scaled = (build(frame, options).select(*catalog()).to_numpy() for frame in (bars, split))
+    assert scaled == pytest.approx(plain, rel=1e-9, abs=1e-12, nan_ok=True)
+
+
+def test_a_price_that_does_not_move_gives_null_not_a_signal(bars):
+    flat = bars.with_columns(pl.lit(7.0).alias(name) for name in ("open", "high", "low", "close", "volume"))
+    found = build(
+        flat, names=["rsi_7", "bollinger_z_20", "volume_z_20", "volume_price_corr_20", "return_1", "atr_7"]
+    )
+    last = found.filter(pl.col("underlying") == "SPY").row(-1, named=True)
+    assert [last[name] for name in ("rsi_7", "bollinger_z_20", "volume_z_20", "volume_price_corr_20")] == [
+        None
+    ] * 4
+    assert (last["return_1"], last["atr_7"]) == (0.0, 0.0)
+
+
+def test_known_values():
+    names = ["return_3", "gap", "sma_distance_20", "obv_slope_20", "volume_trend_5_20", "parkinson_vol_26"]
+    close = 100.0 * 1.01 ** np.arange(40)
+    asof = 1_736_346_600_000_000_000 + np.arange(40) * 60_000_000_000
+    rising = pl.DataFrame(
+        {
+            "asof": asof,
+            "underlying": "X",
+            "date": pl.Series(asof).cast(pl.Datetime("ns")).dt.date(),
+            "open": close,
+            "high": close * 1.02,
+            "low": close,
+            "close": close,
+            "volume": np.full(40, 500.0),
+            "segment": 0,
+        }
+    )
+    last = build(rising, names=names).row(-1, named=True)
+    assert last["return_3"] == pytest.approx(1.01**3 - 1.0)
+    assert last["gap"] == pytest.approx(0.01)
+    assert last["sma_distance_20"] == pytest.approx(20.0 / np.sum(1.01 ** -np.arange(20.0)) - 1.0)
+    assert last["obv_slope_20"] == pytest.approx(1.0)
+    assert last["volume_trend_5_20"] == 0.0
+    assert last["parkinson_vol_26"] == pytest.approx(np.log(1.02) / np.sqrt(4.0 * np.log(2.0)))
+
+
+def test_relative_strength_is_against_everyone_at_that_moment(bars):
+    found = build(bars, names=["return_13", "relative_strength_13"])
+    moment = found.filter(pl.col("asof") == found["asof"].max())
+    expected = moment["return_13"] - moment["return_13"].mean()
+    assert moment["relative_strength_13"].to_list() == pytest.approx(expected.to_list())
+    pair = build(bars.filter(pl.col("underlying").is_in(["SPY", "QQQ"])), names=["relative_strength_13"])
+    assert pair["relative_strength_13"].null_count() == len(pair)
+
+
+def test_index_return_is_null_without_the_index(bars):
+    alone = build(bars.filter(pl.col("underlying") == "AAPL"), names=["spy_return_1"])
+    assert alone["spy_return_1"].null_count() == len(alone)
+
+
+def test_no_bars_give_no_rows(bars, options):
+    found = build(bars.clear(), options)
+    assert found.columns == ["asof", "underlying", "date", *catalog()]
+    assert found.is_empty()
+
+
+def test_a_misspelt_name_is_answered_with_the_nearest(bars):
+    with pytest.raises(ValueError, match="no feature 'rsi_14': the nearest names are rsi_7"):
+        build(bars, names=["rsi_14"])
+
+
+def test_unknown_prices_are_refused(bars):
+    holed = bars.with_columns(close=pl.when(pl.col("asof") > bars["asof"][5]).then("close"))
+    with pytest.raises(ValueError, match=r"null or infinite values \(\d+ in close\): drop those bars"):
+        build(holed)
+
+
+def test_a_definition_of_the_wrong_length_is_named(bars):
+    wrong = Feature("wrong", "price", ("close",), 1, "-", lambda inputs: inputs["close"][1:])
+    with pytest.raises(ValueError, match=r"feature wrong gave shape.*one value a bar"):
+        build(bars, features={"wrong": wrong})

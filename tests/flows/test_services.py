@@ -1,0 +1,119 @@
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from flows import services
+from flows.settings import home
+from strikelake.calendar import NEW_YORK
+from strikelake.errors import ServiceError
+
+
+def test_a_process_ends_with_its_context_and_takes_its_children_along(tmp_path):
+    script = (
+        "import subprocess, time; print(subprocess.Popen(['sleep', '60']).pid, flush=True); time.sleep(60)"
+    )
+    log = tmp_path / "log"
+    with services.process([sys.executable, "-c", script], log=log) as child:
+        while not log.read_text().strip():
+            time.sleep(0.01)
+    grandchild = int(log.read_text())
+    assert child.returncode is not None
+    for _ in range(100):
+        if not alive(grandchild):
+            break
+        time.sleep(0.02)
+    assert not alive(grandchild)
+
+
+def alive(pid):
+    """A zombie, which only its new parent can bury, is dead."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_process_that_dies_is_reported_with_its_last_words(tmp_path):
+    log = tmp_path / "log"
+    with (
+        services.process([sys.executable, "-c", "print('no such luck')"], log=log) as child,
+        pytest.raises(ServiceError, match=rf"no such luck \(log: {log}\)"),
+    ):
+        services.wait_for("http://127.0.0.1:9/", child, log)
+
+
+def test_a_taken_port_is_refused_by_name(tmp_path):
+    with services.socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        with pytest.raises(ServiceError, match=f"port {port} is taken.*--prefect-port"):
+            services.refuse_taken(port, "Prefect")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("prefect")
+    with services.prefect_server(folder, services=True) as url:
+        environment = {"PREFECT_HOME": str(folder), "PREFECT_API_URL": url}
+        services.deploy(home(), environment)
+        yield environment
+
+
+def prefect(environment, *arguments):
+    command = [sys.executable, "-m", "prefect", *arguments]
+    return subprocess.run(
+        command, cwd=home(), env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+
+
+def ask(environment, path, body):
+    request = urllib.request.Request(
+        f"{environment['PREFECT_API_URL']}{path}",
+        json.dumps(body).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return json.load(response)
+
+
+def test_schedules_produce_scheduled_runs_at_half_past_four_in_new_york(server):
+    deployments = {d["name"]: d["id"] for d in ask(server, "/deployments/filter", {})}
+    assert sorted(deployments) == ["backtest", "featurize", "ingest", "live-trade", "train"]
+    wanted = {
+        "flow_runs": {
+            "state": {"type": {"any_": ["SCHEDULED"]}},
+            "deployment_id": {"any_": [deployments["train"]]},
+        }
+    }
+    deadline = time.monotonic() + 60
+    while not (runs := ask(server, "/flow_runs/filter", wanted)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    starts = [datetime.fromisoformat(run["expected_start_time"]).astimezone(NEW_YORK) for run in runs]
+    times = {f"{start:%H:%M}" for start in starts}
+    assert times == {"16:30"}
+
+
+def test_the_bare_name_starts_the_live_trader(server):
+    done = prefect(server, "deployment", "run", "live-trade")
+    assert done.returncode == 0, done.stderr
+    assert "live-trade/live-trade" in done.stdout
+
+
+def test_an_unknown_bare_name_is_refused(server):
+    done = prefect(server, "deployment", "run", "live-trad")
+    assert done.returncode != 0
+    assert "live-trad" in done.stdout + done.stderr
+
+
+def test_only_one_live_trader_runs_at_a_time(server):
+    found = ask(server, "/deployments/filter", {"deployments": {"name": {"any_": ["live-trade"]}}})
+    assert found[0]["global_concurrency_limit"]["limit"] == 1
+    assert found[0]["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"

@@ -1,0 +1,170 @@
+"""A small lake with a random market: stock minute and day bars, option day bars priced by the model."""
+
+import shutil
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from pipelines.analytics import analyse
+from strikelake.calendar import NS_PER_MINUTE, et_ns, sessions
+from strikelake.contracts import OptionContract, expiry_ns
+from strikelake.lake.store import Lake
+from strikelake.pricing.black_scholes import price
+from strikelake.pricing.rates import years_between
+from strikelake.schemas import table
+
+DAYS = sessions(date(2025, 1, 2), date(2025, 2, 18))
+TICKERS = ("AAPL", "MSFT", "QQQ", "SPY")
+VOL, RATE = 0.3, 0.04
+SPLIT = date(2025, 2, 10)
+
+
+def _minutes(rng, ticker):
+    """A walk over regular hours and an hour on both sides; QQQ trades in half of its minutes."""
+    starts = np.concatenate([np.arange(-60, 450) * NS_PER_MINUTE + day.open_ns for day in DAYS])
+    close = np.round(100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.0008, len(starts)))), 2)
+    opened = np.concatenate(([100.0], close[:-1]))
+    frame = pl.DataFrame(
+        {
+            "date": [day.date for day in DAYS for _ in range(510)],
+            "ticker": ticker,
+            "ts_ns": starts,
+            "open": opened,
+            "high": np.maximum(opened, close) + 0.01,
+            "low": np.minimum(opened, close) - 0.01,
+            "close": close,
+            "volume": rng.integers(1, 5_000, len(starts)).astype(float),
+            "transactions": 1,
+            "available_at": starts + NS_PER_MINUTE,
+        }
+    )
+    return frame.filter(pl.Series(rng.random(len(frame)) < 0.5)) if ticker == "QQQ" else frame
+
+
+def _days(minutes):
+    closes = pl.DataFrame({"date": [d.date for d in DAYS], "close_ns": [d.close_ns for d in DAYS]})
+    regular = minutes.join(closes, on="date").filter(pl.col("available_at") <= pl.col("close_ns"))
+    return (
+        regular.sort("ts_ns")
+        .group_by("date", "ticker", maintain_order=True)
+        .agg(
+            pl.lit(0, pl.Int64).alias("ts_ns"),
+            pl.col("open").first(),
+            pl.col("high").max(),
+            pl.col("low").min(),
+            pl.col("close").last(),
+            pl.col("volume", "transactions").sum(),
+            pl.col("close_ns").first().alias("available_at"),
+        )
+        .with_columns(ts_ns=pl.col("date").map_elements(lambda day: et_ns(day, "00:00"), pl.Int64))
+    )
+
+
+def _options(days):
+    """Calls and puts of two expirations around the money on SPY and AAPL, each at the model's price."""
+    rows = []
+    for bar in days.filter(pl.col("ticker").is_in(["SPY", "AAPL"])).iter_rows(named=True):
+        for expiration in (date(2025, 3, 21), date(2025, 4, 17)):
+            years = years_between(bar["available_at"], expiry_ns(expiration))
+            for strike in range(80, 125, 5):
+                for side, sign in (("C", 1), ("P", -1)):
+                    value = max(round(float(price(sign, bar["close"], strike, years, RATE, VOL)), 2), 0.01)
+                    symbol = OptionContract(bar["ticker"], expiration, side, strike).occ_symbol
+                    rows.append(
+                        (
+                            bar["date"],
+                            symbol,
+                            bar["ticker"],
+                            expiration,
+                            side,
+                            float(strike),
+                            bar["ts_ns"],
+                            value,
+                        )
+                    )
+    frame = pl.DataFrame(
+        rows,
+        schema=["date", "occ_symbol", "underlying", "expiration", "option_type", "strike", "ts_ns", "close"],
+        orient="row",
+    )
+    close_ns = pl.DataFrame({"date": [d.date for d in DAYS], "available_at": [d.close_ns for d in DAYS]})
+    value = pl.col("close")
+    return frame.join(close_ns, on="date").with_columns(
+        open=value, high=value, low=value, volume=pl.col("strike"), transactions=pl.lit(1, pl.Int64)
+    )
+
+
+def _yields():
+    days = [DAYS[0].date - timedelta(days=1), *(d.date for d in DAYS)]
+    bond_equivalent = 2.0 * (np.exp(RATE / 2.0) - 1.0)
+    return pl.DataFrame(
+        {
+            "date": days * 2,
+            "tenor_days": [30] * len(days) + [365] * len(days),
+            "yield_rate": bond_equivalent,
+            "available_at": [et_ns(day, "18:00") for day in days] * 2,
+        }
+    )
+
+
+def put(lake, name, frame):
+    """Write rows of any dates to a dated table."""
+    columns = table(name).columns
+    frame = frame.select(pl.col(column).cast(dtype) for column, dtype in columns.items())
+    lake.replace_many(name, {key[0]: rows for key, rows in frame.partition_by("date", as_dict=True).items()})
+
+
+def _as_traded(rows):
+    """MSFT splits two for one: twice the price and half the volume before."""
+    before = (pl.col("ticker") == "MSFT") & (pl.col("date") < SPLIT)
+    prices = pl.col("open", "high", "low", "close")
+    return rows.with_columns(
+        pl.when(before).then(prices * 2.0).otherwise(prices),
+        pl.when(before).then(pl.col("volume") / 2.0).otherwise(pl.col("volume")).alias("volume"),
+    )
+
+
+def _split():
+    return pl.DataFrame(
+        {
+            "ticker": ["MSFT"],
+            "action": ["split"],
+            "ex_date": [SPLIT],
+            "split_from": [1.0],
+            "split_to": [2.0],
+            "cash_amount": [None],
+            "available_at": [et_ns(SPLIT, "09:30")],
+        },
+        schema=dict(table("corporate_actions").columns),
+    )
+
+
+@pytest.fixture(scope="session")
+def market_lake(tmp_path_factory):
+    """A lake to read from: bars of four tickers, a split, options of two, treasury yields."""
+    rng = np.random.default_rng(11)
+    lake = Lake(tmp_path_factory.mktemp("market"))
+    minutes = pl.concat([_minutes(rng, ticker) for ticker in TICKERS])
+    days = _days(minutes)
+    put(lake, "stock_minute_bars", _as_traded(minutes))
+    put(lake, "stock_day_bars", _as_traded(days))
+    put(lake, "option_day_bars", _options(days))
+    lake.overwrite("corporate_actions", _split())
+    lake.overwrite("treasury_yields", _yields().cast(dict(table("treasury_yields").columns)))
+    return lake
+
+
+@pytest.fixture(scope="session")
+def priced_lake(market_lake, tmp_path_factory):
+    """The market lake with option_analytics, to read from."""
+    lake = Lake(shutil.copytree(market_lake.root, tmp_path_factory.mktemp("priced") / "lake"))
+    analyse(lake, DAYS[0].date, DAYS[-1].date)
+    return lake
+
+
+@pytest.fixture
+def lake(market_lake, tmp_path):
+    """A copy of the market lake that a test may write to."""
+    return Lake(shutil.copytree(market_lake.root, tmp_path / "lake"))

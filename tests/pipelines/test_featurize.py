@@ -1,0 +1,171 @@
+"""Features into the lake, and the live window against them."""
+
+import shutil
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pytest
+
+from features.catalog import catalog
+from features.lookahead import audit
+from pipelines.featurize import featurize, history, live_features
+from pipelines.recall import read_bars, read_options
+from strikelake.calendar import NS_PER_MINUTE, et_ns, session, sessions
+from strikelake.errors import EmptyLakeError
+from strikelake.lake.store import Lake
+from strikelake.schemas import table
+
+START, END = date(2025, 2, 12), date(2025, 2, 18)
+
+
+def _wide(lake, **chosen):
+    rows = lake.scan("features", **chosen).collect()
+    return rows.pivot(on="feature", index=["asof", "underlying", "date"], values="value").sort(
+        "asof", "underlying"
+    )
+
+
+@pytest.fixture
+def priced(priced_lake, tmp_path):
+    return Lake(shutil.copytree(priced_lake.root, tmp_path / "priced"))
+
+
+@pytest.fixture(scope="module")
+def stored(priced_lake, tmp_path_factory):
+    """A lake with features, to read from."""
+    lake = Lake(shutil.copytree(priced_lake.root, tmp_path_factory.mktemp("stored") / "lake"))
+    featurize(lake, START, END, bar="30m")
+    return lake
+
+
+def _today(lake):
+    return lake.scan("stock_minute_bars", END, END).collect()
+
+
+def test_every_bar_gets_every_feature(priced):
+    lines = []
+    report = featurize(priced, START, END, bar="30m", progress=lines.append)
+    stored = priced.scan("features").collect()
+    assert report.sessions == len(sessions(START, END)) == stored["date"].n_unique()
+    assert report.rows == stored.height == 4 * 4 * 13 * len(catalog())
+    assert report.underlyings == ("AAPL", "MSFT", "QQQ", "SPY")
+    assert report.with_options
+    assert lines == [f"{START} to {END}: {report.rows} feature values"]
+    assert stored["available_at"].equals(stored["asof"], check_names=False)
+    options = {name for name, feature in catalog().items() if feature.family == "options"}
+    assert {
+        name for name, share in report.null_share.items() if share > 0
+    } == options  # MSFT and QQQ have none
+    assert report.null_share["atm_iv"] == 0.5
+
+
+def test_a_split_is_no_return(priced):
+    featurize(priced, date(2025, 2, 10), date(2025, 2, 10), bar="30m")
+    opening = _wide(priced).filter(pl.col("underlying") == "MSFT").row(0, named=True)
+    assert abs(opening["gap"]) < 0.1
+    raw = priced.scan(
+        "stock_minute_bars", date(2025, 2, 7), date(2025, 2, 10), underlyings=["MSFT"]
+    ).collect()
+    assert raw.sort("ts_ns")["close"].pct_change().min() < -0.4
+
+
+def test_features_in_the_lake_do_not_look_ahead(priced):
+    bars = read_bars(priced, date(2025, 1, 2), END, bar="30m")
+    report = audit(bars, read_options(priced, date(2025, 1, 2), END), samples=3)
+    assert report.passed
+
+
+def test_running_again_or_in_parts_gives_the_same_values(priced):
+    featurize(priced, START, END, bar="30m")
+    whole, version = _wide(priced), priced.versions()["features"]
+    featurize(priced, START, END, bar="30m")
+    assert priced.versions()["features"] == version
+    featurize(priced, date(2025, 2, 14), END, bar="30m")
+    np.testing.assert_allclose(
+        _wide(priced).select(*catalog()), whole.select(*catalog()), rtol=1e-9, atol=1e-12
+    )
+
+
+def test_bars_of_another_width_stay(priced):
+    featurize(priced, END, END, bar="1d")
+    featurize(priced, END, END, bar="1h")
+    counts = priced.scan("features").group_by("bar").agg(pl.col("asof").n_unique()).collect()
+    assert dict(counts.rows()) == {"1d": 1, "1h": 7}
+
+
+def test_without_options_those_features_are_null(lake):
+    report = featurize(lake, END, END, bar="30m", underlyings=["SPY", "QQQ", "AAPL"])
+    assert not report.with_options
+    assert report.underlyings == ("AAPL", "QQQ", "SPY")
+    assert report.null_share["atm_iv"] == 1.0
+
+
+@pytest.mark.parametrize("clock", ["10:00", "12:30", "15:30"])
+def test_the_live_window_gives_the_stored_values(stored, clock):
+    known = history(stored, END)
+    _assert_same(live_features(known.minutes, _today(stored), known.options, et_ns(END, clock)), stored)
+
+
+def test_at_the_close_the_sessions_own_options_are_needed(stored):
+    known = history(stored, END)
+    options = read_options(stored, END, END)
+    _assert_same(live_features(known.minutes, _today(stored), options, session(END).close_ns), stored)
+
+
+def _assert_same(live, lake):
+    batch = _wide(lake).filter(pl.col("asof") == live["asof"][0]).select(live.columns)
+    assert live.select("asof", "underlying").equals(batch.select("asof", "underlying"))
+    for name in catalog():
+        assert live[name].is_null().to_list() == batch[name].is_null().to_list()
+    np.testing.assert_allclose(live.select(*catalog()), batch.select(*catalog()), rtol=1e-9, atol=1e-12)
+
+
+def test_the_live_window_ignores_what_is_not_known_yet(stored):
+    known = history(stored, END)
+    today = _today(stored)
+    asof = et_ns(END, "11:00")
+    whole = live_features(known.minutes, today, read_options(stored, END, END), asof)
+    seen = live_features(known.minutes, today.filter(pl.col("available_at") <= asof), known.options, asof)
+    assert whole.equals(seen)
+
+
+def test_minutes_that_arrive_twice_count_once(stored):
+    known = history(stored, END)
+    today = _today(stored)
+    asof = et_ns(END, "11:00")
+    twice = live_features(pl.concat([known.minutes, today]), today, known.options, asof)
+    assert twice.equals(live_features(known.minutes, today, known.options, asof))
+
+
+def test_an_underlying_that_did_not_trade_in_the_bar_has_no_row(stored):
+    known = history(stored, END)
+    today = _today(stored).filter(pl.col("ticker").is_in(["SPY", "AAPL"]))
+    live = live_features(known.minutes, today, known.options, et_ns(END, "10:00"), names=["return_1"])
+    assert live.columns == ["asof", "underlying", "date", "return_1"]
+    assert live["underlying"].to_list() == ["AAPL", "SPY"]
+
+
+def test_history_ends_before_the_session(stored):
+    known = history(stored, END)
+    assert known.minutes["date"].max() == date(2025, 2, 14)
+    assert known.options["available_at"].max() == session(date(2025, 2, 14)).close_ns
+
+
+@pytest.mark.parametrize("minutes", [-30, 0, 1, 400])
+def test_a_time_that_ends_no_bar_is_refused(minutes):
+    none = pl.DataFrame(schema=table("stock_minute_bars").columns)
+    asof = session(END).open_ns + minutes * NS_PER_MINUTE
+    with pytest.raises(ValueError, match="ET does not end a 30m bar"):
+        live_features(none, none, None, asof)
+
+
+def test_nothing_to_read_names_the_remedy(tmp_path, lake):
+    with pytest.raises(EmptyLakeError, match="stock_minute_bars: run `strikelake ingest`"):
+        featurize(Lake(tmp_path / "none"), START, END, bar="30m")
+    with pytest.raises(
+        EmptyLakeError, match=r"no bars of regular hours for ABC from .*: run `strikelake ingest`"
+    ):
+        featurize(lake, START, END, bar="30m", underlyings=["ABC"])
+    with pytest.raises(ValueError, match="bar '5x' is not a width"):
+        featurize(lake, START, END, bar="5x")

@@ -1,0 +1,43 @@
+"""Reading bars and option summaries back."""
+
+from datetime import date
+
+import pytest
+
+from features.bars import COLUMNS
+from features.options_flow import SUMMARY
+from pipelines.analytics import analyse
+from pipelines.recall import read_bars, read_options, sessions_before
+from strikelake.calendar import session
+
+START, END = date(2025, 1, 2), date(2025, 1, 10)
+
+
+@pytest.mark.parametrize(("bar", "rows"), [("1d", 6), ("30m", 6 * 13), ("1h", 6 * 7)])
+def test_bars_of_any_width(market_lake, bar, rows):
+    found = read_bars(market_lake, START, END, bar=bar, underlyings=["SPY"])
+    assert dict(found.schema) == COLUMNS
+    assert found.height == rows
+
+
+def test_day_and_half_hour_bars_agree(market_lake):
+    days = read_bars(market_lake, START, END, bar="1d", underlyings=["SPY", "QQQ"])
+    halves = read_bars(market_lake, START, END, bar="30m", underlyings=["SPY", "QQQ"])
+    joined = days.join(halves, on=["asof", "underlying"], suffix="_half")
+    assert joined.height == days.height
+    assert joined["close"].equals(joined["close_half"], check_names=False)
+
+
+def test_options_are_none_until_they_are_priced(lake):
+    assert read_options(lake, START, END) is None
+    analyse(lake, START, END, bar="1d")
+    found = read_options(lake, END, END, ["SPY"])
+    assert dict(found.schema) == SUMMARY
+    assert found["underlying"].unique().to_list() == ["SPY"]
+    assert found["date"].to_list()[0] == START
+    assert found["available_at"].max() == session(END).close_ns
+    assert found["atm_iv"].to_list() == pytest.approx([0.3] * found.height, abs=0.01)
+
+
+def test_sessions_before_skips_holidays():
+    assert sessions_before(date(2025, 1, 10), 1) == date(2025, 1, 8)

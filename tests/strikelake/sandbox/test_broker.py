@@ -1,0 +1,291 @@
+"""The broker through the real client, alpaca-py."""
+
+import warnings
+from datetime import date
+from decimal import Decimal
+from types import SimpleNamespace
+
+import pytest
+
+from strikelake.calendar import NS_PER_MINUTE, et_ns, from_datetime
+from strikelake.sandbox.clock import SandboxClock
+
+
+@pytest.fixture(scope="module")
+def alpaca():
+    with warnings.catch_warnings():
+        # alpaca-py still imports a deprecated part of websockets.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from alpaca.common.exceptions import APIError
+        from alpaca.trading import enums, requests
+        from alpaca.trading.client import TradingClient
+    return SimpleNamespace(APIError=APIError, TradingClient=TradingClient, enums=enums, requests=requests)
+
+
+@pytest.fixture
+def client(alpaca, sandbox):
+    return alpaca.TradingClient(
+        sandbox.broker_key, sandbox.broker_secret, paper=True, url_override=sandbox.broker_url
+    )
+
+
+@pytest.fixture
+def clock(sandbox):
+    return SandboxClock(sandbox.clock_url)
+
+
+@pytest.fixture
+def calls(alpaca, client):
+    """Symbols of AAPL's calls of the nearest monthly expiration, around the price."""
+    request = alpaca.requests.GetOptionContractsRequest(
+        underlying_symbols=["AAPL"],
+        expiration_date="2025-01-17",
+        type=alpaca.enums.ContractType.CALL,
+        strike_price_gte="235",
+        strike_price_lte="260",
+        limit=50,
+    )
+    return [contract.symbol for contract in client.get_option_contracts(request).option_contracts]
+
+
+def limit_order(alpaca, symbol, side, price, quantity=1, **more):
+    return alpaca.requests.LimitOrderRequest(
+        symbol=symbol,
+        qty=quantity,
+        side=side,
+        time_in_force=alpaca.enums.TimeInForce.DAY,
+        limit_price=price,
+        **more,
+    )
+
+
+def spread_order(alpaca, low, high, price, intents=("buy_to_open", "sell_to_open"), **more):
+    legs = [
+        alpaca.requests.OptionLegRequest(
+            symbol=symbol, ratio_qty=1, side=intent.split("_")[0], position_intent=intent
+        )
+        for symbol, intent in zip((low, high), intents, strict=True)
+    ]
+    return alpaca.requests.LimitOrderRequest(
+        qty=1,
+        order_class=alpaca.enums.OrderClass.MLEG,
+        time_in_force=alpaca.enums.TimeInForce.DAY,
+        limit_price=price,
+        legs=legs,
+        **more,
+    )
+
+
+def test_the_account_and_its_clock(alpaca, client, sandbox):
+    account = client.get_account()
+    assert (account.status, account.options_trading_level) == (alpaca.enums.AccountStatus.ACTIVE, 3)
+    assert {account.cash, account.equity, account.last_equity, account.options_buying_power} == {"25000"}
+    clock = client.get_clock()
+    assert (clock.is_open, clock.next_open.date()) == (False, sandbox.live_session)
+    assert from_datetime(clock.next_open) - from_datetime(clock.timestamp) == NS_PER_MINUTE
+    assert from_datetime(clock.next_close) == et_ns(sandbox.live_session, "16:00")
+
+
+def test_the_clock_in_the_session(client, clock, sandbox):
+    clock.sleep_until(et_ns(sandbox.live_session, "10:00"))
+    shown = client.get_clock()
+    assert shown.is_open
+    assert shown.next_open.date() == date(2025, 1, 8)
+
+
+def test_the_calendar_is_naive_eastern(alpaca, client):
+    request = alpaca.requests.GetCalendarRequest(start=date(2025, 7, 2), end=date(2025, 7, 6))
+    days = client.get_calendar(request)
+    assert [(str(day.date), f"{day.close:%H:%M}") for day in days] == [
+        ("2025-07-02", "16:00"),
+        ("2025-07-03", "13:00"),
+    ]
+
+
+@pytest.mark.parametrize(("key", "status"), [("wrong", 403), (None, 401)])
+def test_keys_are_checked(alpaca, sandbox, client, key, status):
+    client._session.headers.clear()
+    client._get_auth_headers = lambda: (
+        {"APCA-API-KEY-ID": key} | ({"APCA-API-SECRET-KEY": key} if key else {})
+    )
+    with pytest.raises(alpaca.APIError) as error:
+        client.get_account()
+    assert error.value.status_code == status
+
+
+def test_contracts_come_in_pages(alpaca, client):
+    wanted = alpaca.requests.GetOptionContractsRequest(
+        underlying_symbols=["AAPL"], expiration_date_gte="2025-01-07", limit=25
+    )
+    seen, pages = [], 0
+    while True:
+        page = client.get_option_contracts(wanted)
+        seen += [contract.symbol for contract in page.option_contracts]
+        pages += 1
+        if page.next_page_token is None:
+            break
+        wanted = wanted.model_copy(update={"page_token": page.next_page_token})
+    assert pages > 1
+    assert len(seen) == len(set(seen))
+    assert {symbol[:4] for symbol in seen} == {"AAPL"}
+    assert {symbol[4:10] for symbol in seen} == {"250110", "250117", "250221"}
+
+
+def test_without_a_date_only_the_coming_week_is_listed(alpaca, client):
+    request = alpaca.requests.GetOptionContractsRequest(underlying_symbols=["AAPL"], limit=1000)
+    found = client.get_option_contracts(request).option_contracts
+    assert {str(contract.expiration_date) for contract in found} == {"2025-01-10"}
+
+
+def test_one_contract(alpaca, client, calls):
+    contract = client.get_option_contract(calls[0])
+    assert (contract.symbol, contract.style.value, contract.size) == (calls[0], "american", "100")
+    with pytest.raises(alpaca.APIError) as error:
+        client.get_option_contract("AAPL250117C00000001")
+    assert error.value.status_code == 404
+
+
+def test_a_single_leg_lives_and_dies(alpaca, client, clock, sandbox, calls):
+    clock.sleep_until(et_ns(sandbox.live_session, "10:00"))
+    side = alpaca.enums.OrderSide
+    placed = client.submit_order(
+        limit_order(alpaca, calls[3], side.BUY, 60, client_order_id="sl-one", position_intent="buy_to_open")
+    )
+    assert (placed.status.value, placed.client_order_id, placed.filled_qty) == ("accepted", "sl-one", "0")
+    assert Decimal(client.get_account().options_buying_power) == 25000 - 6000 - Decimal("0.65")
+    clock.sleep_until(clock.now() + 5 * NS_PER_MINUTE)
+    filled = client.get_order_by_client_id("sl-one")
+    assert (filled.id, filled.status.value, filled.filled_qty) == (placed.id, "filled", "1")
+    assert from_datetime(filled.filled_at) > from_datetime(placed.submitted_at)
+    price = Decimal(filled.filled_avg_price)
+    [position] = client.get_all_positions()
+    assert (position.symbol, position.qty, Decimal(position.avg_entry_price)) == (calls[3], "1", price)
+    account = client.get_account()
+    assert Decimal(account.cash) == 25000 - 100 * price - Decimal("0.65")
+    assert Decimal(account.equity) == Decimal(account.cash) + Decimal(position.market_value)
+    assert Decimal(account.equity) < 25000
+    client.submit_order(limit_order(alpaca, calls[3], side.SELL, "0.01", position_intent="sell_to_close"))
+    clock.sleep_until(clock.now() + 5 * NS_PER_MINUTE)
+    assert client.get_all_positions() == []
+    sold, bought = client.get("/account/activities/FILL")
+    assert [a["side"] for a in (bought, sold)] == ["buy", "sell"]
+    assert (bought["order_id"], Decimal(bought["price"]), bought["qty"]) == (str(placed.id), price, "1")
+
+
+def test_a_vertical_spread_fills_as_one(alpaca, client, clock, sandbox, calls):
+    clock.sleep_until(et_ns(sandbox.live_session, "10:00"))
+    low, high = calls[2], calls[4]
+    placed = client.submit_order(spread_order(alpaca, low, high, 5.0, client_order_id="sl-spread"))
+    assert (placed.order_class.value, placed.symbol, len(placed.legs)) == ("mleg", None, 2)
+    clock.sleep_until(clock.now() + 6 * NS_PER_MINUTE)
+    filled = client.get_order_by_id(placed.id)
+    paid, received = (Decimal(leg.filled_avg_price) for leg in filled.legs)
+    assert filled.status.value == "filled"
+    assert Decimal(filled.filled_avg_price) == paid - received
+    assert Decimal(0) < paid - received <= 5
+    held = {position.symbol: position.qty for position in client.get_all_positions()}
+    assert held == {low: "1", high: "-1"}
+    account = client.get_account()
+    assert Decimal(account.cash) == 25000 - 100 * (paid - received) - Decimal("1.30")
+    assert account.maintenance_margin == "0"
+    fills = client.get("/account/activities/FILL")
+    assert {fill["order_id"] for fill in fills} == {str(leg.id) for leg in filled.legs}
+    client.submit_order(spread_order(alpaca, low, high, 0, ("sell_to_close", "buy_to_close")))
+    clock.sleep_until(clock.now() + 6 * NS_PER_MINUTE)
+    assert client.get_all_positions() == []
+
+
+def test_a_credit_spread_has_a_negative_limit(alpaca, client, clock, sandbox, calls):
+    clock.sleep_until(et_ns(sandbox.live_session, "10:00"))
+    intents = ("sell_to_open", "buy_to_open")
+    placed = client.submit_order(spread_order(alpaca, calls[2], calls[4], -0.05, intents))
+    clock.sleep_until(clock.now() + 6 * NS_PER_MINUTE)
+    filled = client.get_order_by_id(placed.id)
+    assert Decimal(filled.filled_avg_price) < 0
+    assert Decimal(client.get_account().maintenance_margin) > 0
+
+
+def test_orders_are_listed_nested_or_flat(alpaca, client, clock, sandbox, calls):
+    clock.sleep_until(et_ns(sandbox.live_session, "10:00"))
+    placed = client.submit_order(spread_order(alpaca, calls[2], calls[4], 0.01))
+    request = alpaca.requests.GetOrdersRequest
+    [nested] = client.get_orders(request(status="open", nested=True))
+    assert [leg.symbol for leg in nested.legs] == [calls[2], calls[4]]
+    assert len(client.get_orders(request(status="open", nested=False))) == 3
+    assert client.get_order_by_id(nested.legs[0].id).symbol == calls[2]
+    client.cancel_order_by_id(placed.id)
+    assert client.get_orders(request(status="open")) == []
+    [closed] = client.get_orders(request(status="closed", nested=True))
+    assert closed.status.value == "canceled"
+
+
+def test_a_duplicate_client_order_id_is_refused(alpaca, client, calls):
+    order = limit_order(alpaca, calls[3], alpaca.enums.OrderSide.BUY, 1, client_order_id="sl-twice")
+    client.submit_order(order)
+    with pytest.raises(alpaca.APIError) as error:
+        client.submit_order(order)
+    assert (error.value.status_code, error.value.message) == (422, "client_order_id must be unique")
+
+
+def test_refusals_have_the_brokers_bodies(alpaca, client, calls):
+    side = alpaca.enums.OrderSide
+    with pytest.raises(alpaca.APIError) as unknown:
+        client.submit_order(limit_order(alpaca, "AAPL250117C99999000", side.BUY, 1))
+    assert (unknown.value.status_code, unknown.value.code) == (422, 42210000)
+    with pytest.raises(alpaca.APIError) as poor:
+        client.submit_order(limit_order(alpaca, calls[0], side.BUY, 60, quantity=10))
+    assert (poor.value.status_code, poor.value.message) == (403, "insufficient buying power")
+    with pytest.raises(alpaca.APIError) as naked:
+        client.submit_order(limit_order(alpaca, calls[0], side.SELL, 1, position_intent="sell_to_open"))
+    assert naked.value.status_code == 403
+    with pytest.raises(alpaca.APIError) as missing:
+        client.get_order_by_client_id("sl-never")
+    assert missing.value.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/orders", {"limit": "many"}),
+        ("/orders", {"after": "noon"}),
+        ("/options/contracts", {"page_token": "!"}),
+        ("/options/contracts", {"strike_price_gte": "low"}),
+        ("/options/contracts", {"expiration_date": "soon"}),
+        ("/account/activities/FILL", {"page_size": "0"}),
+    ],
+)
+def test_a_query_that_cannot_be_read_is_refused(alpaca, client, path, query):
+    with pytest.raises(alpaca.APIError) as error:
+        client.get(path, query)
+    assert (error.value.status_code, error.value.code) == (422, 42210000)
+
+
+def test_day_orders_expire_at_the_close(alpaca, client, clock, sandbox, calls):
+    placed = client.submit_order(limit_order(alpaca, calls[0], alpaca.enums.OrderSide.BUY, "0.01"))
+    clock.sleep_until(et_ns(sandbox.live_session, "16:00"))
+    found = client.get_order_by_id(placed.id)
+    assert found.status.value == "expired"
+    assert from_datetime(found.expired_at) == et_ns(sandbox.live_session, "16:00")
+
+
+def test_a_fault_before_acceptance_places_nothing(alpaca, client, calls, fault):
+    assert fault("http_500") == 200
+    order = limit_order(alpaca, calls[3], alpaca.enums.OrderSide.BUY, 1, client_order_id="sl-lost")
+    with pytest.raises(alpaca.APIError) as error:
+        client.submit_order(order)
+    assert error.value.status_code == 500
+    assert client.get_orders() == []
+    assert client.submit_order(order).client_order_id == "sl-lost"
+
+
+def test_a_fault_after_acceptance_leaves_the_order_there(alpaca, client, calls, fault):
+    assert fault("http_500_after") == 200
+    order = limit_order(alpaca, calls[3], alpaca.enums.OrderSide.BUY, 1, client_order_id="sl-kept")
+    with pytest.raises(alpaca.APIError) as error:
+        client.submit_order(order)
+    assert error.value.status_code == 500
+    assert client.get_order_by_client_id("sl-kept").status.value == "accepted"
+
+
+def test_an_unknown_fault_is_refused(fault):
+    assert fault("earthquake") == 422
