@@ -83,7 +83,8 @@ def demo(
     """Run the whole line on the embedded local market: no keys, no network.
 
     Simulates ten underlyings with option chains, serves them as the vendor and the broker would, then
-    ingests, computes IV, Greeks and features, trains three models, backtests the champion and trades a session.
+    ingests, computes IV, Greeks and features, trains three models, backtests the champion and trades one
+    session.
 
     [bold]Examples[/bold]
 

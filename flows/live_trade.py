@@ -20,7 +20,6 @@ from strikelake.risk.correlation import correlations, daily_returns
 
 if TYPE_CHECKING:
     from flows.settings import Settings
-    from models.scoring import Scorer
     from pipelines.session import SessionReport
     from strikelake.brokers.base import Broker
     from strikelake.lake.store import Lake
@@ -55,12 +54,12 @@ def _trade(settings: Settings, wanted: date | None) -> SessionReport:
     broker = wiring.broker(settings)
     market_data = wiring.market_data(settings)
     scorer = wiring.registry(settings, _BAR).champion()
-    plan = _plan(settings, wiring.lake(settings), broker, scorer, day)
+    plan = _plan(settings, wiring.lake(settings), broker, day)
     with wiring.journal(settings) as journal:
         return run_session(TradingDesk(broker, market_data, clock, scorer, journal), plan)
 
 
-def _plan(settings: Settings, lake: Lake, broker: Broker, scorer: Scorer, day: date) -> SessionPlan:
+def _plan(settings: Settings, lake: Lake, broker: Broker, day: date) -> SessionPlan:
     """Return what to trade: the tier follows the balance that the broker reports."""
     limits = accounts.limits(settings, broker.account().equity)
     names = tuple(sorted(limits.universe))
@@ -74,8 +73,6 @@ def _plan(settings: Settings, lake: Lake, broker: Broker, scorer: Scorer, day: d
         limits=limits,
         history_minutes=before.minutes,
         options=before.options,
-        horizon_bars=scorer.horizon,
-        bar=scorer.bar,
         rate=settings.trading.default_rate,
         correlations=correlations(daily_returns(closes.collect())),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import polars as pl
 
+from pipelines.underlying import with_underlying
 from strikelake.calendar import session
 from strikelake.contracts import expiry_ns
 from strikelake.errors import EmptyLakeError
@@ -19,7 +19,7 @@ from strikelake.pricing.rates import interpolate, years_between
 from strikelake.schemas import table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import date
 
     from strikelake.lake.store import Lake
@@ -28,7 +28,7 @@ Bar = Literal["1d", "1m"]
 
 _TABLES = {"1d": ("option_day_bars", "stock_day_bars"), "1m": ("option_minute_bars", "stock_minute_bars")}
 _OLDEST_CURVE = timedelta(days=30)
-_OCC_TAIL = 15  # characters of a symbol after its root
+_ROWS_A_COMMIT = 500_000  # a commit costs as much as pricing 50,000 rows, and rows wait for it in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,11 @@ class AnalyticsReport:
         How many of each were written.
     by_status
         Rows by status, the most frequent first.
+    implied_underlying
+        Rows by underlying without stock bars whose price is what its options imply (`pipelines.underlying`).
     without_underlying
-        Rows by underlying that had no stock bar to price against; their status is missing_input.
+        Rows by underlying that had neither a stock bar nor a pair of options to price against; their status
+        is missing_input.
     adjusted_rows
         Rows of contracts that deliver something other than 100 shares (AAPL1); their status is missing_input.
     default_rate_sessions
@@ -55,6 +58,7 @@ class AnalyticsReport:
     sessions: int
     rows: int
     by_status: Mapping[str, int]
+    implied_underlying: Mapping[str, int]
     without_underlying: Mapping[str, int]
     adjusted_rows: int
     default_rate_sessions: int
@@ -67,18 +71,20 @@ def analyse(
     *,
     bar: Bar = "1d",
     rates_default: float = 0.0,
-    progress: Callable[[str], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> AnalyticsReport:
     """Write option_analytics for the sessions that have option bars.
 
     A day bar is priced at the session's close against the underlying's day close, a minute bar at its end
-    against the last stock minute that started no later. The rate comes from the newest treasury curve
-    available before the first moment priced. Rows of the other `bar` stay as they are.
+    against the last stock minute that started no later; `pipelines.underlying` says what stands in for an
+    underlying without stock bars. The rate comes from the newest treasury curve available before the first
+    moment priced. Rows of the other `bar` stay as they are.
 
     Parameters
     ----------
     lake
-        Reads option and stock bars and treasury_yields, writes option_analytics, one commit a session.
+        Reads option and stock bars and treasury_yields, writes option_analytics: whole sessions, many in a
+        commit.
     start, end
         First and last date, both included.
     bar
@@ -86,7 +92,7 @@ def analyse(
     rates_default
         Continuous rate where there is no curve.
     progress
-        Told one line a session.
+        Called with the number of sessions priced and of sessions to price.
 
     Returns
     -------
@@ -98,118 +104,83 @@ def analyse(
         When there are no option bars in the range.
     """
     option_table, stock_table = _TABLES[bar]
-    lake.scan(option_table, start, end)  # says what to run when there is nothing
+    options = lake.scan(option_table, start, end)  # says what to run when there is nothing
+    stocks, yields = _if_any(lake, stock_table, start, end), _if_any(lake, "treasury_yields").collect()
     days = [day for day in lake.sessions(option_table) if start <= day <= end]
-    yields = _yields(lake)
-    statuses: Counter[str] = Counter()
-    missing: Counter[str] = Counter()
-    adjusted = defaulted = 0
-    for day in days:
-        options = lake.scan(option_table, day, day).collect()
-        stocks = _stocks(lake, stock_table, day, options["underlying"].unique().to_list())
-        moment = session(day).close_ns if bar == "1d" else session(day).open_ns
-        curve = newest_curve(yields, moment)
-        rows = price_rows(with_underlying(options, stocks, bar), curve, rates_default, bar)
-        lake.update("option_analytics", _replacing(bar, rows), days=[day], source=f"analytics {bar}")
-        statuses.update(_counts(rows, "status"))
-        unpriced = rows.filter(pl.col("underlying_price").is_null())
-        adjusted += unpriced.filter(_is_adjusted()).height
-        missing.update(_counts(unpriced.filter(~_is_adjusted()), "underlying"))
+    waiting: dict[date, pl.DataFrame] = {}
+    counts: list[pl.DataFrame] = []
+    defaulted = 0
+    for done, day in enumerate(days, 1):
+        curve = newest_curve(yields, session(day).close_ns if bar == "1d" else session(day).open_ns)
+        traded = options.filter(pl.col("date") == day).collect()
+        known = stocks.filter(
+            pl.col("date") == day, pl.col("ticker").is_in(traded["underlying"].unique().implode())
+        )
+        rows = with_underlying(with_terms(traded, curve, rates_default), known.collect())
+        waiting[day] = price_rows(rows, bar)
+        counts.append(_counts(rows, waiting[day]))
         defaulted += curve is None
+        if day == days[-1] or sum(map(len, waiting.values())) >= _ROWS_A_COMMIT:
+            _write(lake, bar, waiting)
+            waiting.clear()
         if progress is not None:
-            progress(f"{day}: {rows.height} option bars priced")
-    rows_written = sum(statuses.values())
-    return AnalyticsReport(
-        bar,
-        len(days),
-        rows_written,
-        dict(statuses.most_common()),
-        dict(missing.most_common()),
-        adjusted,
-        defaulted,
-    )
+            progress(done, len(days))
+    return _report(bar, counts, defaulted)
 
 
-def with_underlying(options: pl.DataFrame, stocks: pl.DataFrame, bar: Bar) -> pl.DataFrame:
-    """Add underlying_price, underlying_ts_ns and the joint available_at to option bars.
+def with_terms(options: pl.DataFrame, curve: pl.DataFrame | None, rates_default: float) -> pl.DataFrame:
+    """Add years to expiration and the rate for that time to option bars, both as of the bar's end.
 
     Parameters
     ----------
     options
-        Rows of one session's option bars.
-    stocks
-        Rows of the same session's stock bars; both as traded, because strikes are.
-    bar
-        "1d" joins the day's bar, "1m" the last minute that started at or before the option's.
-
-    Returns
-    -------
-    pl.DataFrame
-        Sorted (underlying, ts_ns); the three columns are null where the underlying has no bar. Adjusted
-        contracts get no price: what they deliver is not in the symbol.
-    """
-    known = stocks.select(
-        "ts_ns",
-        underlying="ticker",
-        underlying_price="close",
-        underlying_ts_ns="ts_ns",
-        underlying_known="available_at",
-    ).sort("underlying", "ts_ns")
-    rows = options.sort("underlying", "ts_ns", "occ_symbol")
-    if bar == "1d":
-        joined = rows.join(known.drop("ts_ns"), on="underlying", how="left", maintain_order="left")
-    else:
-        # Both sides are sorted (underlying, ts_ns), the order that this join needs and cannot check by group.
-        joined = rows.join_asof(
-            known, on="ts_ns", by="underlying", strategy="backward", check_sortedness=False
-        )
-    deliverable = pl.when(~_is_adjusted())
-    return joined.with_columns(
-        deliverable.then("underlying_price").alias("underlying_price"),
-        deliverable.then("underlying_ts_ns").alias("underlying_ts_ns"),
-        pl.max_horizontal("available_at", deliverable.then("underlying_known")).alias("available_at"),
-        valued_at="available_at",
-    )
-
-
-def price_rows(
-    rows: pl.DataFrame, curve: pl.DataFrame | None, rates_default: float, bar: Bar
-) -> pl.DataFrame:
-    """Return option_analytics for rows of `with_underlying`.
-
-    Parameters
-    ----------
-    rows
-        Option bars with underlying_price and valued_at.
+        Option bars with expiration and available_at.
     curve
         tenor_days and yield_rate of one date, or None.
     rates_default
         Continuous rate where there is no curve.
+
+    Returns
+    -------
+    pl.DataFrame
+        The rows in their order with years (of 365 days, negative after expiration) and rate (continuous, per
+        year); no nulls.
+    """
+    expirations = options["expiration"].unique().to_list()
+    ends = pl.DataFrame(
+        {"expiration": expirations, "ends_at": [expiry_ns(day) for day in expirations]},
+        schema={"expiration": pl.Date, "ends_at": pl.Int64},
+    )
+    ends_at = options.join(ends, on="expiration", how="left", maintain_order="left")["ends_at"]
+    years = years_between(options["available_at"].to_numpy(), ends_at.to_numpy())
+    rate = np.full(len(options), rates_default)
+    if curve is not None:
+        rate = interpolate(curve["tenor_days"].to_numpy(), curve["yield_rate"].to_numpy(), years * 365.0)
+    return options.with_columns(pl.Series("years", years), pl.Series("rate", rate))
+
+
+def price_rows(rows: pl.DataFrame, bar: Bar) -> pl.DataFrame:
+    """Return option_analytics for option bars with terms and underlying.
+
+    Parameters
+    ----------
+    rows
+        Option bars with years, rate, underlying_price and underlying_ts_ns.
     bar
         Goes into the column of that name.
 
     Returns
     -------
     pl.DataFrame
-        Columns and types of the table; unknown numbers are null.
+        Columns and types of the table, in the order of `rows`; unknown numbers are null.
     """
-    expirations = rows["expiration"].unique().to_list()
-    ends = pl.DataFrame(
-        {"expiration": expirations, "ends_at": [expiry_ns(day) for day in expirations]},
-        schema={"expiration": pl.Date, "ends_at": pl.Int64},
-    )
-    rows = rows.join(ends, on="expiration", how="left", maintain_order="left")
-    years = years_between(rows["valued_at"].to_numpy(), rows["ends_at"].to_numpy())
-    rate = np.full(len(rows), rates_default)
-    if curve is not None:
-        rate = interpolate(curve["tenor_days"].to_numpy(), curve["yield_rate"].to_numpy(), years * 365.0)
     sign = np.where(rows["option_type"].to_numpy() == "C", 1.0, -1.0)
-    spot, strike = rows["underlying_price"].to_numpy(), rows["strike"].to_numpy()
-    found = implied_vol(rows["close"].to_numpy(), sign, spot, strike, years, rate)
+    price, spot, strike, years, rate = (
+        rows[name].to_numpy() for name in ("close", "underlying_price", "strike", "years", "rate")
+    )
+    found = implied_vol(price, sign, spot, strike, years, rate)
     slopes = greeks(sign, spot, strike, years, rate, found.vol)
     numbers = {
-        "rate": rate,
-        "years": years,
         "implied_vol": found.vol,
         "iv_error": found.error,
         "delta": slopes.delta,
@@ -241,28 +212,47 @@ def newest_curve(yields: pl.DataFrame, moment: int) -> pl.DataFrame | None:
     )
 
 
-def _yields(lake: Lake) -> pl.DataFrame:
+def _if_any(lake: Lake, name: str, start: date | None = None, end: date | None = None) -> pl.LazyFrame:
     try:
-        return lake.scan("treasury_yields").collect()
+        return lake.scan(name, start, end)
     except EmptyLakeError:
-        return pl.DataFrame(schema=table("treasury_yields").columns)
+        return pl.LazyFrame(schema=table(name).columns)
 
 
-def _stocks(lake: Lake, name: str, day: date, underlyings: list[str]) -> pl.DataFrame:
-    try:
-        return lake.scan(name, day, day, underlyings=underlyings).collect()
-    except EmptyLakeError:
-        return pl.DataFrame(schema=table(name).columns)
+def _write(lake: Lake, bar: Bar, priced: Mapping[date, pl.DataFrame]) -> None:
+    """Make the rows those of this bar on their dates; rows of other bars stay."""
+    rows = pl.concat(priced.values())
+    lake.update(
+        "option_analytics",
+        lambda present: pl.concat([present.filter(pl.col("bar") != bar), rows]),
+        days=list(priced),
+        source=f"analytics {bar}",
+    )
 
 
-def _replacing(bar: str, rows: pl.DataFrame) -> Callable[[pl.DataFrame], pl.DataFrame]:
-    return lambda present: pl.concat([present.filter(pl.col("bar") != bar), rows])
+def _counts(rows: pl.DataFrame, priced: pl.DataFrame) -> pl.DataFrame:
+    return (
+        rows.select("underlying", "source", status=priced["status"])
+        .group_by("underlying", "source", "status")
+        .len("rows")
+    )
 
 
-def _is_adjusted() -> pl.Expr:
-    root = pl.col("occ_symbol").str.head(pl.col("occ_symbol").str.len_chars() - _OCC_TAIL)
-    return root.str.contains(r"\d$")
+def _report(bar: Bar, counts: Sequence[pl.DataFrame], defaulted: int) -> AnalyticsReport:
+    every = pl.concat(counts)
 
+    def by(column: str, *chosen: pl.Expr) -> dict[str, int]:
+        sums = every.filter(*chosen).group_by(column).agg(pl.col("rows").sum())
+        return dict(sums.sort(["rows", column], descending=[True, False]).rows())
 
-def _counts(rows: pl.DataFrame, column: str) -> dict[str, int]:
-    return dict(rows.group_by(column).len().sort(column).rows())
+    source = pl.col("source")
+    return AnalyticsReport(
+        bar=bar,
+        sessions=len(counts),
+        rows=int(every["rows"].sum()),
+        by_status=by("status"),
+        implied_underlying=by("underlying", source == "parity"),
+        without_underlying=by("underlying", source == "none"),
+        adjusted_rows=sum(by("source", source == "adjusted").values()),
+        default_rate_sessions=defaulted,
+    )

@@ -10,15 +10,14 @@ import polars as pl
 from features.bars import resample, width_minutes
 from features.catalog import build, catalog, history_sessions
 from pipelines.recall import bar_table, read_bars, read_minutes, read_options, sessions_before
-from strikelake.calendar import NS_PER_MINUTE, et_date, iso, session, sessions
+from strikelake.calendar import NS_PER_MINUTE, et_date, iso, session
 from strikelake.errors import EmptyLakeError
 from strikelake.schemas import table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import date
 
-    from strikelake.calendar import Session
     from strikelake.lake.store import Lake
 
 _KEY = ("asof", "underlying", "date")
@@ -74,7 +73,7 @@ def featurize(
     *,
     bar: str,
     underlyings: Collection[str] | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> FeaturizeReport:
     """Write the features of every bar of the range, in long form.
 
@@ -86,7 +85,7 @@ def featurize(
     ----------
     lake
         Reads stock bars, corporate_actions, option_analytics and option_day_bars; writes features, one
-        commit for a quarter.
+        commit for 63 sessions.
     start, end
         First and last date, both included.
     bar
@@ -94,7 +93,7 @@ def featurize(
     underlyings
         Tickers; None takes every ticker with bars.
     progress
-        Told one line for each commit.
+        Called with the number of sessions committed and of sessions with stock bars.
 
     Returns
     -------
@@ -109,24 +108,23 @@ def featurize(
     """
     width_minutes(bar)
     lake.scan(bar_table(bar), start, end)  # says what to run when there is nothing
+    days = [day for day in lake.sessions(bar_table(bar)) if start <= day <= end]
     counts: list[pl.DataFrame] = []
     with_options = False
-    for span in _spans(sessions(start, end)):
-        first, last = span[0].date, span[-1].date
-        options = read_options(lake, first, last, underlyings)
-        bars = read_bars(
-            lake, sessions_before(first, history_sessions(bar)), last, bar=bar, underlyings=underlyings
-        )
-        rows = _long(build(bars, options).filter(pl.col("date") >= first), bar)
-        if rows.is_empty():
-            continue
-        lake.update("features", _replacing(bar, rows), days=[s.date for s in span], source=f"featurize {bar}")
-        counts.append(
-            rows.group_by("date", "underlying", "feature").agg(pl.len(), pl.col("value").null_count())
-        )
-        with_options |= options is not None
+    for begun in range(0, len(days), _SESSIONS_AT_ONCE):
+        span = days[begun : begun + _SESSIONS_AT_ONCE]
+        options = read_options(lake, span[0], span[-1], underlyings)
+        warm_up = sessions_before(span[0], history_sessions(bar))
+        bars = read_bars(lake, warm_up, span[-1], bar=bar, underlyings=underlyings)
+        rows = _long(build(bars, options).filter(pl.col("date") >= span[0]), bar)
+        if not rows.is_empty():
+            lake.update("features", _replacing(bar, rows), days=span, source=f"featurize {bar}")
+            with_options |= options is not None
+            counts.append(
+                rows.group_by("date", "underlying", "feature").agg(pl.len(), pl.col("value").null_count())
+            )
         if progress is not None:
-            progress(f"{first} to {last}: {rows.height} feature values")
+            progress(begun + len(span), len(days))
     if not counts:
         raise EmptyLakeError(
             f"{bar_table(bar)} has no bars of regular hours for {_named(underlyings)} from {start} to {end}: "
@@ -214,11 +212,6 @@ def _require_bar_end(asof: int, bar: str) -> None:
         raise ValueError(
             f"{iso(asof)} does not end a {bar} bar: bars end every {bar} from the open, and at the close"
         )
-
-
-def _spans(days: Sequence[Session]) -> Iterator[Sequence[Session]]:
-    for first in range(0, len(days), _SESSIONS_AT_ONCE):
-        yield days[first : first + _SESSIONS_AT_ONCE]
 
 
 def _long(wide: pl.DataFrame, bar: str) -> pl.DataFrame:

@@ -12,10 +12,11 @@ import polars as pl
 
 from pipelines.chain import chain_at
 from pipelines.featurize import live_features
+from pipelines.predict import predict
 from strikelake.calendar import previous_session
 from strikelake.contracts import OptionContract
 from strikelake.errors import VendorUnavailableError
-from strikelake.strategy.signals import Signal, actionable, exit_time
+from strikelake.strategy.signals import actionable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from strikelake.calendar import Session
     from strikelake.orders import OrderIntent
     from strikelake.portfolio import Holding
+    from strikelake.strategy.signals import Signal
 
 _NO_QUOTES = pl.DataFrame(
     schema={
@@ -97,7 +99,7 @@ def observe(
     problems: list[str] = []
     minutes = _minutes(asof, session, desk, plan, problems)
     received = perf_counter()
-    signals = () if minutes is None else _signals(asof, minutes, desk, plan)
+    signals = () if minutes is None else _signals(asof, minutes, desk, plan, problems)
     strong = () if halted else actionable(signals, plan.limits.min_edge)
     tradable = [signal for signal in strong if signal.underlying in plan.limits.universe]
     wanted = _expirations(session.date, tradable, trades, plan)
@@ -112,9 +114,7 @@ def observe(
 def warm_up(session: Session, desk: TradingDesk, plan: SessionPlan) -> None:
     """Do once what a decision does, on the last bar before the session, so that the first pays no imports."""
     before = previous_session(session.date).close_ns
-    today, names = plan.history_minutes.clear(), desk.scorer.features
-    features = live_features(plan.history_minutes, today, plan.options, before, bar=plan.bar, names=names)
-    desk.scorer.predict(features)
+    _signals(before, plan.history_minutes.clear(), desk, plan, [])
     expiration = session.date + timedelta(days=plan.limits.max_dte)
     contract = ("WARM", "WARM", expiration, "C", 100.0, before, 2.0, 2.1)
     quotes = pl.DataFrame([contract], schema=_NO_QUOTES.schema, orient="row")
@@ -131,13 +131,18 @@ def _minutes(
         return None
 
 
-def _signals(asof: int, minutes: pl.DataFrame, desk: TradingDesk, plan: SessionPlan) -> tuple[Signal, ...]:
-    names = desk.scorer.features
-    features = live_features(plan.history_minutes, minutes, plan.options, asof, bar=plan.bar, names=names)
-    forecasts = desk.scorer.predict(features).sort("underlying")
-    exit_at = exit_time(asof, plan.bar, plan.horizon_bars)
-    rows = forecasts.select("underlying", "probability").iter_rows()
-    return tuple(Signal(asof, underlying, exit_at, probability) for underlying, probability in rows)
+def _signals(
+    asof: int, minutes: pl.DataFrame, desk: TradingDesk, plan: SessionPlan, problems: list[str]
+) -> tuple[Signal, ...]:
+    scorer = desk.scorer
+    features = live_features(
+        plan.history_minutes, minutes, plan.options, asof, bar=scorer.bar, names=scorer.features
+    )
+    prediction = predict(scorer, features)
+    if prediction.refused.height:
+        names = ", ".join(prediction.refused["underlying"])
+        problems.append(f"no forecast of {names}: no feature of theirs is known")
+    return prediction.signals()
 
 
 def _expirations(

@@ -1,13 +1,36 @@
 """Turn features into forecasts that can be acted on."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import polars as pl
 
 from models.matrices import design_matrix
-from models.scoring import Scorer
 from strikelake.strategy.signals import Signal, exit_time
+
+
+class Forecaster(Protocol):
+    """A model that scores: the registry's champion, or a rule."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features it reads."""
+        ...
+
+    @property
+    def bar(self) -> str:
+        """Bar of the decisions, such as "30m"."""
+        ...
+
+    @property
+    def horizon(self) -> int:
+        """Bars ahead that it forecasts."""
+        ...
+
+    def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return asof, underlying and the probability of a rise, a row per row of features."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +54,12 @@ class Prediction:
         return tuple(Signal(**row) for row in self.forecasts.iter_rows(named=True))
 
 
-def predict(scorer: Scorer, features: pl.DataFrame) -> Prediction:
+def predict(scorer: Forecaster, features: pl.DataFrame) -> Prediction:
     """Forecast every decision whose features are known.
 
     Parameters
     ----------
-    scorer : Scorer
+    scorer : Forecaster
         Usually the champion.
     features : polars.DataFrame
         Columns asof, underlying and the scorer's features, all known at asof.

@@ -14,10 +14,10 @@ from strikelake.errors import EmptyLakeError
 from strikelake.lake.views import adjusted_bars
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from datetime import date
 
-    from strikelake.lake.store import AsOf, Lake
+    from strikelake.lake.store import Lake
 
 _OPTION_DAYS = timedelta(days=21)  # the two summaries before the first session are at most a week older each
 
@@ -52,7 +52,7 @@ def read_minutes(
     end: date,
     underlyings: Collection[str] | None = None,
     *,
-    as_of: AsOf = None,
+    as_of: Mapping[str, int] | None = None,
 ) -> pl.DataFrame:
     """Return stock minute bars, adjusted for the splits up to `end`.
 
@@ -71,7 +71,7 @@ def read_bars(
     *,
     bar: str,
     underlyings: Collection[str] | None = None,
-    as_of: AsOf = None,
+    as_of: Mapping[str, int] | None = None,
 ) -> pl.DataFrame:
     """Return bars of any width (`features.bars.COLUMNS`), adjusted for the splits up to `end`.
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from pipelines.predict import Forecaster
     from pipelines.reconcile import Differences
     from strikelake.brokers.base import Broker
     from strikelake.calendar import Clock
@@ -30,19 +31,6 @@ class MarketData(Protocol):
 
     def chain(self, underlying: str, *, expiration_from: date, expiration_to: date) -> pl.DataFrame:
         """Return the last quote of every contract, as `vendors.rest` describes."""
-        ...
-
-
-class Forecaster(Protocol):
-    """A model that scores: the registry's champion, or a rule."""
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """Names of the features it reads."""
-        ...
-
-    def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Return asof, underlying and the probability of a rise, a row per row of features."""
         ...
 
 
@@ -78,8 +66,6 @@ class SessionPlan:
         Minute bars of the sessions before this one, as many as the features look back.
     options
         What the options features read, from the sessions before; None where no feature needs it.
-    horizon_bars, bar
-        What the model forecasts.
     rate
         Continuously compounded, per year, for implied volatilities.
     correlations
@@ -91,8 +77,6 @@ class SessionPlan:
     limits: Limits
     history_minutes: pl.DataFrame
     options: pl.DataFrame | None
-    horizon_bars: int
-    bar: str
     rate: float
     correlations: Mapping[frozenset[str], float] = field(default_factory=dict)
 

@@ -112,9 +112,9 @@ def run_session(desk: TradingDesk, plan: SessionPlan) -> SessionReport:
 
 def _open_books(desk: TradingDesk, plan: SessionPlan) -> _Books:
     day = session(plan.session)
-    if plan.bar != f"{DECISION_MINUTES}m":
+    if desk.scorer.bar != f"{DECISION_MINUTES}m":
         raise ConfigError(
-            f"the model forecasts {plan.bar} bars and a session is traded on {DECISION_MINUTES}m: set "
+            f"the model forecasts {desk.scorer.bar} bars and a session is traded on {DECISION_MINUTES}m: set "
             f"research.bar to {DECISION_MINUTES}m and train again"
         )
     if desk.clock.now() >= day.close_ns:

@@ -1,58 +1,77 @@
-"""Find what the underlying of every option bar was worth: its own bar, or what its options imply."""
+"""Find what the underlying of every option bar was worth: by its own bars, or by what its options imply."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
 from strikelake.calendar import NS_PER_MINUTE
 from strikelake.pricing.parity import implied_spots
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-Bar = Literal["1d", "1m"]
-
 OLDEST_PAIR = 5 * NS_PER_MINUTE
 """How much earlier than an option bar the call and the put that price its underlying may have traded."""
 
 _OCC_TAIL = 15  # characters of a symbol after its root
-_COLUMNS = ("underlying_price", "underlying_ts_ns", "underlying_known")
 
 
-def with_underlying(options: pl.DataFrame, stocks: pl.DataFrame, bar: Bar) -> pl.DataFrame:
-    """Add the underlying's price, when it was known, and where it is from.
+def with_underlying(options: pl.DataFrame, stocks: pl.DataFrame) -> pl.DataFrame:
+    """Add to each option bar the underlying's price, the time it is from, and its source.
 
-    An underlying that has no stock bar in the session, such as an index, is priced by put-call parity: from
-    the newest minute at or before the option's, at most `OLDEST_PAIR` older, in which a call and a put of
-    the same expiration and strike traded; from the session's closes for "1d", which are last trades of
-    different times.
+    The price is the close of the underlying's last bar that was available when the option's bar was. An
+    underlying without any stock bar, such as an index, is priced by put-call parity: from the newest moment
+    at which a call and a put of the bar's expiration and of one strike had traded together, at most
+    `OLDEST_PAIR` earlier. For day bars that moment is the session, whose closes are last trades of different
+    times.
 
     Parameters
     ----------
     options
-        Rows of one session's option bars with years and rate.
+        Option bars of one session, all of a day or all of a minute, with years and rate at `available_at`.
     stocks
-        Rows of the same session's stock bars; both as traded, because strikes are.
-    bar
-        "1d" joins the day's bar, "1m" the last minute that started at or before the option's.
+        The session's stock bars of that width; both as traded, because strikes are.
 
     Returns
     -------
     pl.DataFrame
-        Sorted (underlying, ts_ns), with underlying_price (dollars), underlying_ts_ns (start of the stock bar,
-        or of the latest bar of the pairs), available_at (the later of both), valued_at (the option bar's own
-        available_at) and source: "stock", "parity", "adjusted" or "none". Price and time are null for the
-        last two; what adjusted contracts (AAPL1) deliver is not in their symbol.
+        The option bars, in another order, with underlying_price (dollars), underlying_ts_ns (start of the
+        stock bar, or of the latest bar of the pair) and source: "stock", "parity", "adjusted" or "none".
+        Price and time are null for the last two: what adjusted contracts (AAPL1) deliver is not in their
+        symbol. No price is younger than the option's own bar, so that `available_at` holds for the whole row.
     """
-    rows = options.sort("underlying", "ts_ns", "occ_symbol").with_columns(adjusted=_is_adjusted())
-    unlisted = ~pl.col("underlying").is_in(stocks["ticker"].unique().to_list()) & ~pl.col("adjusted")
-    implied = _newest(rows, _implied(rows.filter(unlisted)), by=("underlying", "expiration"))
-    both = _newest(rows, _traded(stocks, bar), by=("underlying",)).with_columns(
-        implied[name].alias(f"implied_{name}") for name in _COLUMNS
+    rows = options.sort("underlying", "available_at", "occ_symbol")
+    adjusted, listed = _is_adjusted(), pl.col("underlying").is_in(stocks["ticker"].unique().to_list())
+    unlisted = rows.filter(~adjusted & ~listed)
+    traded = stocks.select("available_at", underlying="ticker", price="close", at="ts_ns")
+    implied = implied_spots(unlisted).select(
+        "underlying", "expiration", "available_at", price="spot", at="ts_ns"
     )
-    stock, parity = (pl.col(name).is_not_null() for name in ("underlying_price", "implied_underlying_price"))
-    source = (
-        pl.when("adjusted").then(pl.lit("adjusted")).when(stock).then(pl.lit("stock"))
-    ).when(parity).then(pl.lit("parity")).otherwise(pl.lit("none"))
+    return pl.concat(
+        [
+            _newest(rows.filter(adjusted), traded.clear(), ["underlying"], "adjusted"),
+            _newest(rows.filter(~adjusted & listed), traded, ["underlying"], "stock"),
+            _newest(unlisted, implied, ["underlying", "expiration"], "parity", OLDEST_PAIR),
+        ]
+    )
+
+
+def _newest(
+    rows: pl.DataFrame, known: pl.DataFrame, by: list[str], source: str, oldest: int | None = None
+) -> pl.DataFrame:
+    """Join the newest known price at or before each row."""
+    # Both sides are sorted inside each group, the order that this join needs and cannot check by group.
+    joined = rows.join_asof(
+        known.sort(*by, "available_at"),
+        on="available_at",
+        by=by,
+        strategy="backward",
+        tolerance=oldest,
+        check_sortedness=False,
+    )
+    found = pl.col("price").is_not_null() | pl.lit(source == "adjusted")
+    return joined.with_columns(source=pl.when(found).then(pl.lit(source)).otherwise(pl.lit("none"))).rename(
+        {"price": "underlying_price", "at": "underlying_ts_ns"}
+    )
+
+
+def _is_adjusted() -> pl.Expr:
+    root = pl.col("occ_symbol").str.head(pl.col("occ_symbol").str.len_chars() - _OCC_TAIL)
+    return root.str.contains(r"\d$")

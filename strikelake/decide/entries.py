@@ -21,7 +21,7 @@ from strikelake.risk.limits import (
     check_universe,
 )
 from strikelake.strategy.exits import is_last_decision
-from strikelake.strategy.prices import limit_price
+from strikelake.strategy.prices import PENNY, limit_price
 from strikelake.strategy.selection import (
     LONG_LEVEL,
     SPREAD_LEVEL,
@@ -29,6 +29,7 @@ from strikelake.strategy.selection import (
     debit_spreads,
     listed,
     long_option,
+    tradable_contracts,
 )
 from strikelake.strategy.signals import actionable
 from strikelake.strategy.sizing import Binding, Budgets, Sizing, UnitCost, size, unit_cost
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from strikelake.decide.state import Context
     from strikelake.portfolio import Holding
-    from strikelake.strategy.selection import Listed, Structure
+    from strikelake.strategy.selection import Listed, Structure, Tradable
     from strikelake.strategy.signals import Signal
 
 _SIZE_CODES = {
@@ -67,6 +68,7 @@ def opening_orders(
     context: Context, holdings: Sequence[Holding], signals: Sequence[Signal]
 ) -> tuple[list[OrderIntent], list[Denial]]:
     """Return the orders that open trades, the strongest signal first, and why others were refused."""
+    limits = context.limits
     taken: list[Holding | OrderIntent] = [*holdings, *filter(is_entry, context.day.working)]
     book = _Book(
         held=[(trade.underlying, trade.direction) for trade in taken],
@@ -75,8 +77,14 @@ def opening_orders(
     )
     intents: list[OrderIntent] = []
     denials: list[Denial] = []
-    for signal in actionable(signals, context.limits.min_edge):
-        outcome = _check_signal(context, book, signal) or _enter(context, book, signal)
+    wanted = actionable(signals, limits.min_edge)
+    tradable = (
+        tradable_contracts(context.chain, context.day.session.date, (limits.min_dte, limits.max_dte))
+        if wanted
+        else {}
+    )
+    for signal in wanted:
+        outcome = _check_signal(context, book, signal) or _enter(context, book, tradable, signal)
         if isinstance(outcome, Denial):
             denials.append(outcome)
         else:
@@ -116,9 +124,9 @@ def _check_held(underlying: str, book: _Book) -> Denial | None:
     return Denial(underlying, DenialCode.ALREADY_HELD, f"a trade on {underlying} is open or pending")
 
 
-def _enter(context: Context, book: _Book, signal: Signal) -> OrderIntent | Denial:
+def _enter(context: Context, book: _Book, tradable: Tradable, signal: Signal) -> OrderIntent | Denial:
     """Choose contract, structure and size; count an entry into the book."""
-    choice = _choose(context, signal)
+    choice = _choose(context, tradable, signal)
     if isinstance(choice, Denial):
         return choice
     contract, contracts, ask = choice
@@ -140,17 +148,12 @@ def _enter(context: Context, book: _Book, signal: Signal) -> OrderIntent | Denia
     return intent
 
 
-def _choose(context: Context, signal: Signal) -> tuple[Listed, list[Listed], Decimal] | Denial:
+def _choose(
+    context: Context, tradable: Tradable, signal: Signal
+) -> tuple[Listed, list[Listed], Decimal] | Denial:
     """Return the long leg, all contracts of its kind, and its ask; or why there is none."""
     name, limits = signal.underlying, context.limits
-    contracts = listed(
-        context.chain,
-        name,
-        signal.direction,
-        context.day.session.date,
-        signal.exit_at,
-        (limits.min_dte, limits.max_dte),
-    )
+    contracts = listed(tradable, name, signal.direction, signal.exit_at)
     ranked = by_delta(contracts, limits.delta_target, limits.delta_tolerance)
     first: Denial | None = None
     for contract in ranked:
@@ -186,6 +189,9 @@ def _budgets(context: Context, book: _Book) -> Budgets:
 def _sized(context: Context, structure: Structure, budgets: Budgets) -> tuple[Decimal, UnitCost, Sizing]:
     limits, n_legs = context.limits, len(structure.legs)
     limit = limit_price(structure.debit, limits.limit_slippage, n_legs)
+    if structure.width is not None:
+        # Paying the width or more can only lose.
+        limit = min(limit, structure.width - PENNY)
     unit = unit_cost(limit, n_legs, limits.stop_loss, limits.fee_per_contract)
     return limit, unit, size(unit, budgets)
 

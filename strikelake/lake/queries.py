@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import polars as pl
 
@@ -35,7 +35,8 @@ def answer(query: str, views: Mapping[TableSpec, list[Path]]) -> pl.DataFrame:
             else:
                 connection.register(spec.name, pl.DataFrame(schema=spec.columns).to_arrow())
         try:
-            relation = connection.sql(query)
+            # A query of nothing but comments has no relation, which duckdb's types leave out.
+            relation = cast("duckdb.DuckDBPyRelation | None", connection.sql(query))
             rows: pl.DataFrame | None = None if relation is None else relation.pl()
         except duckdb.Error as error:
             reason = str(error).splitlines()[0]

@@ -42,9 +42,8 @@ def check_halt(
 ) -> Denial | None:
     """Refuse an entry while halted or once the daily loss is reached."""
     if daily_loss_reached(equity, opening_equity, limits):
-        detail = (
-            f"equity {equity:.2f} of {opening_equity:.2f} at the open: {limits.max_daily_loss:.1%} is the limit"
-        )
+        lost = f"equity {equity:.2f} of {opening_equity:.2f} at the open"
+        detail = f"{lost}: {limits.max_daily_loss:.1%} is the limit"
         return Denial(underlying, DenialCode.DAILY_LOSS, detail)
     if halted:
         return Denial(underlying, DenialCode.HALTED, "entries are stopped for this session")

@@ -38,7 +38,7 @@ def limit_price(net: Decimal, slippage: Decimal, n_legs: int) -> Decimal:
     Returns
     -------
     Decimal
-        Signed as `net`; a credit never turns into a debit.
+        Signed as `net`; a credit stays at a cent or more, because a limit of 0 is refused by brokers.
 
     Examples
     --------
@@ -47,4 +47,5 @@ def limit_price(net: Decimal, slippage: Decimal, n_legs: int) -> Decimal:
     """
     worst = net + abs(net) * slippage
     tick = NICKEL if n_legs == 1 and abs(worst) >= _NICKEL_FROM else PENNY
-    return (worst / tick).to_integral_value(ROUND_CEILING) * tick
+    limit = (worst / tick).to_integral_value(ROUND_CEILING) * tick
+    return min(limit, -PENNY) if net < 0 else limit

@@ -6,6 +6,7 @@ most that can be lost.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -27,19 +28,45 @@ SPREAD_LEVEL = 3
 
 _OCC_TAIL = 15
 """Characters of an OCC symbol after its root."""
+_COLUMNS = ("occ_symbol", "expiration", "strike", "bid_price", "ask_price", "quote_ts_ns", "delta")
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One contract of the chain: dollars per share, None where a side or the delta is unknown."""
+    """One contract of the chain.
+
+    Attributes
+    ----------
+    occ_symbol, expiration
+        Which.
+    strike, bid_price, ask_price
+        Dollars per share as in the chain; None where a side is missing.
+    quote_ts_ns
+        When it was quoted, ns UTC.
+    delta
+        None where it is not solved.
+    expires_at
+        When it stops trading, ns UTC.
+    """
 
     occ_symbol: str
     expiration: date
-    strike: Decimal
-    bid: Decimal | None
-    ask: Decimal | None
+    strike: float
+    bid_price: float | None
+    ask_price: float | None
     quote_ts_ns: int
     delta: float | None
+    expires_at: int
+
+    @property
+    def bid(self) -> Decimal | None:
+        """The bid as money."""
+        return decimal_price(self.bid_price)
+
+    @property
+    def ask(self) -> Decimal | None:
+        """The ask as money."""
+        return decimal_price(self.ask_price)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,50 +83,61 @@ class Structure:
         Net dollars per share at our side of the quotes: ask of the long leg less bid of the short one.
     level
         Options level it needs.
+    width
+        Dollars between the strikes of a spread, the most it can be worth; None for a single option.
     """
 
     strategy: str
     legs: tuple[Leg, ...]
     debit: Decimal
     level: int
+    width: Decimal | None = None
 
 
-def listed(
-    chain: pl.DataFrame, underlying: str, direction: int, today: date, exit_at: int, dte: tuple[int, int]
-) -> list[Listed]:
-    """Return the contracts that could carry a direction: calls for a rise, puts for a fall.
+Tradable = Mapping[tuple[str, int], pl.DataFrame]
+"""Contracts by underlying and direction, as `tradable_contracts` returns them."""
+
+
+def tradable_contracts(chain: pl.DataFrame, today: date, dte: tuple[int, int]) -> Tradable:
+    """Return the contracts that could carry a direction: calls for a rise (+1), puts for a fall (-1).
 
     Parameters
     ----------
     chain
-        As `pipelines.chain.chain_at` returns it.
-    direction
-        +1 or -1.
+        As `pipelines.chain.chain_at` returns it. Adjusted contracts are left out: they do not deliver 100
+        shares.
     today
         Session of the decision; days to expiration are counted from it.
-    exit_at
-        Planned exit, ns UTC; contracts that stop trading by then are left out.
     dte
         Fewest and most calendar days to expiration, both included.
 
     Returns
     -------
-    list of Listed
-        By expiration and strike, whether quoted or not.
+    Mapping
+        Frames by underlying and direction, sorted by expiration and strike; none where nothing is listed.
     """
     days = (pl.col("expiration") - pl.lit(today)).dt.total_days()
-    rows = (
-        chain.filter(
-            pl.col("underlying") == underlying,
-            pl.col("option_type") == ("C" if direction > 0 else "P"),
-            days.is_between(*dte),
-            _standard(),
-        )
-        .select("occ_symbol", "expiration", "strike", "bid_price", "ask_price", "quote_ts_ns", "delta")
-        .sort("expiration", "strike", "occ_symbol")
+    root = pl.col("occ_symbol").str.head(pl.col("occ_symbol").str.len_chars() - _OCC_TAIL)
+    kept = chain.filter(days.is_between(*dte)).filter(~root.str.contains(r"\d$"))
+    expiries = {day: expiry_ns(day) for day in kept["expiration"].unique()}
+    rows = kept.sort("expiration", "strike", "occ_symbol").select(
+        "underlying",
+        pl.when(pl.col("option_type") == "C").then(1).otherwise(-1).alias("direction"),
+        *_COLUMNS,
+        pl.col("expiration").replace_strict(expiries, return_dtype=pl.Int64).alias("expires_at"),
     )
-    lasting = {day for day in rows["expiration"].unique() if expiry_ns(day) > exit_at}
-    return [_listed(row) for row in rows.iter_rows() if row[1] in lasting]
+    parts = rows.partition_by("underlying", "direction", as_dict=True, include_key=False)
+    return {(str(name), int(direction)): part for (name, direction), part in parts.items()}
+
+
+def listed(tradable: Tradable, underlying: str, direction: int, exit_at: int) -> list[Listed]:
+    """Return the contracts for one signal, quoted or not, by expiration and strike.
+
+    Contracts that stop trading by `exit_at` (ns UTC), the planned exit, are left out.
+    """
+    rows = tradable.get((underlying, direction))
+    found = [] if rows is None else [Listed(*row) for row in rows.iter_rows()]
+    return [contract for contract in found if contract.expires_at > exit_at]
 
 
 def by_delta(contracts: Iterable[Listed], target: float, tolerance: float) -> list[Listed]:
@@ -108,7 +146,7 @@ def by_delta(contracts: Iterable[Listed], target: float, tolerance: float) -> li
     The nearest expiration comes first, then the absolute delta closest to `target`, then the lower strike.
     Contracts without a solved delta, or further than `tolerance` away, are left out.
     """
-    near: list[tuple[date, float, Decimal, str, Listed]] = []
+    near: list[tuple[date, float, float, str, Listed]] = []
     for contract in contracts:
         if contract.delta is None:
             continue
@@ -132,39 +170,22 @@ def debit_spreads(
     The short leg has the same expiration, lies further out of the money and is quoted on both sides; the
     debit is positive and less than the width, so that both the loss and the gain are bounded.
     """
-    if long.ask is None:
+    paid = long.ask
+    if paid is None:
         return []
     found: list[tuple[Decimal, Structure, Listed]] = []
     for short in contracts:
-        width = (short.strike - long.strike) * direction
-        if short.expiration != long.expiration or width <= 0 or not short.bid or short.ask is None:
+        beyond = (short.strike - long.strike) * direction
+        received = short.bid
+        if short.expiration != long.expiration or beyond <= 0 or not received or short.ask is None:
             continue
-        debit = long.ask - short.bid
+        width, debit = Decimal(str(beyond)), paid - received
         if 0 < debit < width:
             legs = (
                 Leg(long.occ_symbol, Side.BUY, Effect.OPEN),
                 Leg(short.occ_symbol, Side.SELL, Effect.OPEN),
             )
             name = "call_debit_spread" if direction > 0 else "put_debit_spread"
-            found.append((width, Structure(name, legs, debit, SPREAD_LEVEL), short))
+            found.append((width, Structure(name, legs, debit, SPREAD_LEVEL, width), short))
     found.sort(key=lambda entry: (-entry[0], entry[2].occ_symbol))
     return [(structure, short) for _, structure, short in found]
-
-
-def _standard() -> pl.Expr:
-    """Leave out adjusted contracts, whose root ends in a digit: they do not deliver 100 shares."""
-    root = pl.col("occ_symbol").str.head(pl.col("occ_symbol").str.len_chars() - _OCC_TAIL)
-    return ~root.str.contains(r"\d$")
-
-
-def _listed(row: tuple[str, date, float, float | None, float | None, int, float | None]) -> Listed:
-    occ_symbol, expiration, strike, bid, ask, quote_ts_ns, delta = row
-    return Listed(
-        occ_symbol=occ_symbol,
-        expiration=expiration,
-        strike=Decimal(str(strike)),
-        bid=decimal_price(bid),
-        ask=decimal_price(ask),
-        quote_ts_ns=quote_ts_ns,
-        delta=delta,
-    )

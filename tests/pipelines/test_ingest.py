@@ -173,7 +173,7 @@ def test_a_damaged_replacement_leaves_what_the_lake_held(lake, folder):
         ingest(lake, folder.source, [DAY_BARS], THU, FRI)
     assert lake.sessions("stock_day_bars") == [THU]
     refused = lake.sql("select detail from ingestions where state = 'refused' order by date")["detail"]
-    assert [True, True] == ["no whole gzip file" in detail for detail in refused]
+    assert ["no whole gzip file" in detail for detail in refused] == [True, True]
 
 
 def test_a_removed_table_comes_back(lake, folder):
@@ -184,7 +184,7 @@ def test_a_removed_table_comes_back(lake, folder):
 
 
 def test_an_empty_source_is_told_where_it_was_looked_for(lake, folder):
-    said = r"flatfiles has no files from 2025-01-02 to 2025-01-03 for stock_day_bars \(us_stocks_sip/day_aggs_v1\)"
+    said = r"flatfiles has no files from 2025-01-02 to 2025-01-03 for stock_day_bars \(us_stocks_sip/day_aggs"
     with pytest.raises(NotPublishedError, match=said):
         ingest(lake, folder.source, [DAY_BARS], THU, FRI)
     assert lake.tables() == []
@@ -242,18 +242,19 @@ def test_a_run_killed_at_any_commit_and_repeated_leaves_the_same_lake(
             raise KeyboardInterrupt
         return done
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(Lake, "_commit", dying)
-        ingest(killed, folder.source, [DAY_BARS], THU, MON)
+        with pytest.raises(KeyboardInterrupt):
+            ingest(killed, folder.source, [DAY_BARS], THU, MON)
     ingest(killed, folder.source, [DAY_BARS], THU, MON)
     assert content(killed) == content(whole)
 
 
 @pytest.mark.real
 def test_real_files_come_in_without_a_single_reject(lake, real_data):
-    """The first quarter of real stock day bars, from the first day on, and all kinds of an option day."""
+    """The first year of real stock day bars, from the first day on, and all kinds of an option day."""
     source = DirectoryFlatFiles(real_data / "flatfiles")
-    first, last = date(2003, 9, 10), date(2003, 12, 31)
+    first, last = date(2003, 9, 10), date(2004, 9, 9)
     bars = ingest(lake, source, [DAY_BARS], first, last).datasets[0]
     assert (bars.rejected, bars.missing, bars.off_session) == (0, (), ())
     assert lake.sessions("stock_day_bars") == [session.date for session in sessions(first, last)]

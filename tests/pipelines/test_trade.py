@@ -146,7 +146,9 @@ class StubScorer:
     """A coin flip except where told."""
 
     told: dict[tuple[int, str], float] = field(default_factory=dict)
-    features: tuple[str, ...] = ("return_1",)
+    features: tuple[str, ...] = ("minute_of_session",)
+    bar: str = "30m"
+    horizon: int = 2
 
     def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
         keys = frame.select("asof", "underlying").iter_rows()
@@ -210,8 +212,6 @@ def floor(tmp_path: Path) -> Iterator[Floor]:
         limits=LIMITS,
         history_minutes=history,
         options=None,
-        horizon_bars=2,
-        bar="30m",
         rate=0.04,
         correlations={frozenset(SPOTS): 0.1},
     )
@@ -487,7 +487,7 @@ def test_a_session_that_is_over_is_refused(floor: Floor) -> None:
 
 
 def test_a_model_of_other_bars_is_refused(floor: Floor) -> None:
-    floor.plan = replace(floor.plan, bar="1d")
+    floor.scorer.bar = "1d"
 
     with pytest.raises(ConfigError, match=r"forecasts 1d bars.*set research.bar"):
         floor.run()

@@ -139,6 +139,18 @@ def test_a_call_too_dear_for_the_budget_becomes_the_widest_spread_that_fits():
     )
 
 
+def test_a_spread_is_never_bid_up_to_its_width():
+    who, state = account(4_000), replace(STATE, opening_equity=Decimal(4_000))
+    limits = replace(LIMITS, risk_per_trade=Decimal("0.02"), limit_slippage=Decimal("0.50"))
+    dear = pl.when(pl.col("occ_symbol") == CALL).then(2.9).otherwise(pl.col("ask_price"))
+    wide = CHAIN.with_columns(
+        ask_price=dear, bid_price=pl.when(pl.col("occ_symbol") == CALL).then(2.85).otherwise("bid_price")
+    )
+    (intent,) = run(RISE, who=who, limits=limits, state=state, chain=wide).intents
+    # The spread 100/102 costs 1.70 of its 2.00; half as much again would be 2.55.
+    assert ("call_debit_spread", Decimal("1.99")) == (intent.strategy, intent.limit_price)
+
+
 @pytest.mark.parametrize(("level", "code"), [(1, DenialCode.OPTIONS_LEVEL), (2, DenialCode.ZERO_SIZE)])
 def test_the_options_level_decides_what_can_be_built(level, code):
     limits = replace(LIMITS, risk_per_trade=Decimal("0.002"))

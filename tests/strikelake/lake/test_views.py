@@ -93,7 +93,7 @@ def test_only_stock_bars_are_adjusted(lake):
 
 @pytest.mark.real
 def test_real_splits_leave_no_jump(real_data, tmp_path):
-    """The first close after a split is within 10 % of the last before it: AAPL 7:1, and others of that spring."""
+    """The first close after a split is within 10 % of the last before it: AAPL 7:1."""
     lake = Lake(tmp_path)
     start, end = date(2014, 5, 1), date(2014, 6, 30)
     ingest(lake, DirectoryFlatFiles(real_data / "flatfiles"), [Dataset.STOCK_DAY_BARS], start, end)

@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 
 from strikelake.calendar import session
-from strikelake.strategy.selection import by_delta, debit_spreads, listed, long_option
+from strikelake.strategy.selection import by_delta, debit_spreads, long_option, tradable_contracts
+from strikelake.strategy.selection import listed as listed_on
 
 TODAY = date(2025, 1, 14)
 NEAR, FAR = date(2025, 1, 24), date(2025, 2, 21)
@@ -28,6 +29,10 @@ def row(strike, delta, *, expiration=NEAR, kind="C", bid=1.0, ask=1.1, root="SPY
 
 def chain(*rows):
     return pl.DataFrame(rows, schema_overrides={"bid_price": pl.Float64, "delta": pl.Float64})
+
+
+def listed(rows, underlying, direction, today, exit_at, dte):
+    return listed_on(tradable_contracts(rows, today, dte), underlying, direction, exit_at)
 
 
 def strikes(contracts):

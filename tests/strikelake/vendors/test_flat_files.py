@@ -93,7 +93,7 @@ def test_half_a_key_pair_is_refused(pair, named):
 
 
 def test_an_endpoint_must_be_a_url():
-    with pytest.raises(ConfigError, match="'files.massive.com' is no URL: give one like https://host"):
+    with pytest.raises(ConfigError, match=r"'files\.massive\.com' is no URL: give one like https://host"):
         S3FlatFiles("files.massive.com", "flatfiles", "key", "secret")
 
 

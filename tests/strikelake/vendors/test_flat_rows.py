@@ -89,7 +89,7 @@ def test_bytes_that_are_no_text_break_their_own_row():
 
 
 def test_windows_line_ends_and_a_byte_order_mark_are_read():
-    content = "\ufeff" + "\r\n".join([BAR_HEADER, GOOD, ""])
+    content = f"\ufeff{BAR_HEADER}\r\n{GOOD}\r\n"
     parsed = parse(source_file(Dataset.STOCK_MINUTE_BARS), gzip.compress(content.encode()))
     assert (parsed.rows.height, parsed.broken.height) == (1, 0)
     assert parsed.raw([2]) == {2: GOOD}
