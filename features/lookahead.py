@@ -1,4 +1,15 @@
-"""Proof that features do not look ahead and have enough history."""
+"""Proof that features do not look ahead and have enough history.
+
+A feature that holds a future bar, the label, or a statistic over rows that come later changes when those rows
+are cut off: that is what the audit looks for. It sees nothing else:
+
+- not inputs that are wrong in themselves, such as an option row whose `available_at` is too early;
+- not numbers fitted on the whole sample outside the builder, such as a table of target means or a scaler,
+  since no cut of the bars changes them: fit those inside each fold;
+- not the label: one shifted into the past is foretold by honest features, and `known_at > asof` is its test;
+- not choices made with hindsight, of features, underlyings or dates;
+- not a leak that shows at no sampled moment.
+"""
 
 from __future__ import annotations
 

@@ -92,9 +92,9 @@ def demo(
 
       strikelake demo --seed 11
     """
-    from flows.demo import run_demo
-
     with _running(None, verbose=verbose, home="data/demo/prefect"):
+        from flows.demo import run_demo
+
         run_demo(seed=seed, sessions=sessions, console=Console())
 
 
@@ -117,10 +117,10 @@ def run(
 
       strikelake run --flat-files ../flatfiles --start 2003-09-10 --end 2014-12-31
     """
-    from flows import tables
-    from flows.research import research
-
     with _running(lake, verbose=verbose):
+        from flows import tables
+        from flows.research import research
+
         done = research(
             start=_date(start),
             end=_date(end),
@@ -153,10 +153,10 @@ def ingest(
 
       strikelake ingest --dataset option_day_bars --flat-files ../flatfiles
     """
-    from flows import tables
-    from flows.ingest import ingest as flow
-
     with _running(lake, verbose=verbose):
+        from flows import tables
+        from flows.ingest import ingest as flow
+
         report = flow(
             start=_date(start), end=_date(end), datasets=dataset, flat_files=flat_files, reference=reference
         )
@@ -180,10 +180,10 @@ def featurize(
 
       strikelake featurize --start 2025-01-02 --end 2025-03-31 --bar 30m --symbol SPY --symbol AAPL
     """
-    from flows import tables
-    from flows.featurize import featurize as flow
-
     with _running(lake, verbose=verbose):
+        from flows import tables
+        from flows.featurize import featurize as flow
+
         Console().print(tables.features(flow(start=_date(start), end=_date(end), bar=bar, symbols=symbol)))
 
 
@@ -203,10 +203,10 @@ def train(
 
       strikelake train --session 2025-03-31 --bar 30m
     """
-    from flows import tables
-    from flows.train import train as flow
-
     with _running(lake, verbose=verbose):
+        from flows import tables
+        from flows.train import train as flow
+
         report = flow(session=_date(session), start=_date(start), bar=bar)
         Console().print(tables.training(report))
 
@@ -227,10 +227,10 @@ def backtest(
 
       strikelake backtest --start 2025-02-03 --end 2025-03-31
     """
-    from flows import tables
-    from flows.backtest import backtest as flow
-
     with _running(lake, verbose=verbose):
+        from flows import tables
+        from flows.backtest import backtest as flow
+
         Console().print(tables.backtest(flow(start=_date(start), end=_date(end), bar=bar)))
 
 
@@ -250,10 +250,10 @@ def trade(
 
       strikelake trade --session 2025-04-01
     """
-    from flows import tables
-    from flows.live_trade import live_trade as flow
-
     with _running(lake, verbose=verbose):
+        from flows import tables
+        from flows.live_trade import live_trade as flow
+
         Console().print(tables.session(flow(session=_date(session))))
 
 

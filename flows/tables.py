@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipelines.train import TrainingReport
 
 _COLOURS = {"ok": "green", "warning": "yellow", "failure": "red"}
-_METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "base_rate")
+_METRICS = ("accuracy", "precision", "recall", "f1", "auc", "log_loss", "base_rate")
 _MANY = 3
 
 

@@ -45,12 +45,12 @@ def fit(
     y: NDArray[np.int64],
     *,
     seed: int,
-    rounds: int = 200,
-    max_depth: int = 3,
-    learning_rate: float = 0.03,
+    rounds: int = 60,
+    max_depth: int = 2,
+    learning_rate: float = 0.02,
     row_share: float = 0.7,
     feature_share: float = 0.7,
-    min_leaf: float = 20.0,
+    min_leaf: float = 50.0,
     n_jobs: int = 1,
 ) -> FittedBoosted:
     """Fit gradient-boosted trees.

@@ -44,8 +44,8 @@ def fit(
     *,
     seed: int,
     trees: int = 200,
-    max_depth: int = 6,
-    min_leaf: int = 20,
+    max_depth: int = 4,
+    min_leaf: int = 100,
     n_jobs: int = 2,
 ) -> FittedForest:
     """Fit a random forest.
@@ -60,7 +60,8 @@ def fit(
         Seed of bootstrap samples and feature draws.
     trees, max_depth, min_leaf : int
         Number of trees, their depth, and the fewest rows in a leaf: shallow trees with large leaves, because
-        returns are mostly noise.
+        returns are mostly noise and the rows of a panel, with labels that overlap, are far fewer than they
+        seem.
     n_jobs : int
         Threads while fitting; the result does not depend on it.
 

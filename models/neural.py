@@ -65,12 +65,12 @@ def fit(
     y: NDArray[np.int64],
     *,
     seed: int,
-    hidden: int = 32,
-    dropout: float = 0.1,
+    hidden: int = 16,
+    dropout: float = 0.5,
     epochs: int = 30,
     patience: int = 4,
     batch_size: int = 256,
-    learning_rate: float = 2e-3,
+    learning_rate: float = 5e-4,
     held_out_share: float = 0.15,
 ) -> FittedNeural:
     """Fit a perceptron with two hidden layers.

@@ -28,7 +28,7 @@ Bar = Literal["1d", "1m"]
 
 _TABLES = {"1d": ("option_day_bars", "stock_day_bars"), "1m": ("option_minute_bars", "stock_minute_bars")}
 _OLDEST_CURVE = timedelta(days=30)
-_ROWS_A_COMMIT = 500_000  # a commit costs as much as pricing 50,000 rows, and rows wait for it in memory
+_ROWS_A_COMMIT = 500_000  # a commit costs as much as pricing 30,000 rows, but rows wait for it in memory
 
 
 @dataclass(frozen=True, slots=True)

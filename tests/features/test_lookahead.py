@@ -13,6 +13,7 @@ from features import windows
 from features.bars import from_day_bars
 from features.catalog import build, catalog
 from features.feature import Feature
+from features.labels import direction
 from features.lookahead import audit
 
 
@@ -38,20 +39,39 @@ def _lead(values, bars):
     return np.concatenate((values[bars:], np.full(min(bars, len(values)), np.nan)))
 
 
+def _label(inputs):
+    """The move over the next two bars: what a feature must not hold."""
+    return np.where(np.isnan(_lead(inputs["close"], 2)), np.nan, _lead(inputs["close"], 2) > inputs["close"])
+
+
+def _running_target_mean(inputs):
+    """A target encoding of the underlying that counts the bar's own label, and those not known yet."""
+    label = _label(inputs)
+    return np.nancumsum(label) / np.maximum(np.cumsum(np.isfinite(label)), 1)
+
+
+def _target_mean_by_minute(inputs):
+    """A target encoding of the time of day over the whole frame."""
+    label, minute = _label(inputs), inputs["minute_of_session"]
+    return np.array([np.nanmean(np.append(label[minute == at], 0.5)) for at in minute])
+
+
 LEAKS = {
     "centred": lambda inputs: np.roll(windows.mean(inputs["close"], 5), -2),
     "next_bar": lambda inputs: _lead(inputs["close"], 1) / inputs["close"],
     "whole_frame": lambda inputs: (inputs["close"] - inputs["close"].mean()) / inputs["close"].std(),
     "whole_frame_rank": lambda inputs: np.argsort(np.argsort(inputs["volume"])) / len(inputs["volume"]),
     "next_session_options": lambda inputs: _lead(inputs["atm_iv"], 13),
+    "label": _label,
+    "running_target_mean": _running_target_mean,
+    "target_mean_by_minute": _target_mean_by_minute,
 }
 
 
-@pytest.mark.parametrize(
-    "name", ["centred", "next_bar", "whole_frame", "whole_frame_rank", "next_session_options"]
-)
+@pytest.mark.parametrize("name", LEAKS)
 def test_a_planted_leak_is_caught_and_named(bars, options, name):
-    planted = _feature(name, LEAKS[name], inputs=("close", "volume", "atm_iv"), lookback=1)
+    inputs = ("close", "volume", "atm_iv", "minute_of_session")
+    planted = _feature(name, LEAKS[name], inputs=inputs, lookback=1)
     report = audit(bars, options, features={**catalog(), **planted}, names=["return_1", name], samples=6)
     assert not report.passed
     assert report.leaking == (name,)
@@ -64,6 +84,39 @@ def test_options_joined_by_date_are_caught(bars, options):
 
     report = audit(bars, options, ["return_1", "atm_iv"], samples=6, builder=by_date)
     assert report.leaking == ("atm_iv",)
+
+
+def _audit_with_label(bars, joined_at):
+    """Audit a builder that gives the label as a feature to the bar that ends at its `joined_at`."""
+
+    def builder(bars, options=None, names=None, *, features=None):
+        labels = direction(bars, 2).select("underlying", pl.col("label").cast(float), asof=joined_at)
+        return build(bars, options, []).join(labels, on=["asof", "underlying"], how="left")
+
+    return audit(bars, features=_feature("label", None, lookback=3), samples=6, builder=builder)
+
+
+def test_a_label_shifted_the_wrong_way_is_caught_and_the_right_way_passes(bars):
+    assert _audit_with_label(bars, "asof").leaking == ("label",)
+    assert _audit_with_label(bars, "known_at").passed
+
+
+def test_the_audit_does_not_see_an_encoding_that_was_fitted_elsewhere(bars):
+    labels = direction(bars, 2).group_by("underlying").agg(pl.col("label").mean().alias("encoded"))
+
+    def builder(bars, options=None, names=None, *, features=None):
+        return build(bars, options, []).join(labels, on="underlying", how="left")
+
+    assert audit(bars, features=_feature("encoded", None, lookback=1), samples=6, builder=builder).passed
+
+
+def test_the_audit_does_not_see_a_label_that_looks_back(bars):
+    """Such a label equals a feature of the past; `known_at > asof` in test_labels.py guards against it."""
+    moved = pl.col("close").diff().over("underlying", "segment")
+    backward = bars.sort("underlying", "asof").select("asof", "underlying", label=moved > 0.0)
+    both = build(bars, None, ["return_1"]).join(backward, on=["asof", "underlying"]).drop_nulls()
+    assert both["label"].equals(both["return_1"] > 0.0, check_names=False)
+    assert audit(bars, names=["return_1"], samples=6).passed
 
 
 def test_normalisation_across_the_whole_frame_is_caught(bars, options):

@@ -1,16 +1,20 @@
 """Pricing of option bars: values, statuses, point-in-time rates, both bars side by side."""
 
 from datetime import date
+from math import exp
 
 import polars as pl
 import pytest
 
-from pipelines.analytics import analyse, newest_curve, price_rows, with_underlying
+from pipelines.analytics import analyse, newest_curve, price_rows, with_terms
+from pipelines.ingest import ingest
+from pipelines.underlying import with_underlying
 from strikelake.calendar import NS_PER_MINUTE, et_ns, session
 from strikelake.contracts import occ_columns
 from strikelake.errors import EmptyLakeError
 from strikelake.lake.store import Lake
 from strikelake.schemas import table
+from strikelake.vendors.flat_files import Dataset, DirectoryFlatFiles
 
 DAY = date(2025, 1, 8)
 
@@ -47,13 +51,15 @@ def _stock(ticker, clock, close):
 
 
 def test_day_bars_give_back_the_volatility_they_were_made_with(lake):
-    seen = []
-    report = analyse(lake, date(2025, 1, 2), date(2025, 1, 8), progress=seen.append)
+    steps = []
+    report = analyse(lake, date(2025, 1, 2), date(2025, 1, 8), progress=lambda *step: steps.append(step))
     rows = lake.scan("option_analytics").collect()
-    assert (report.sessions, report.rows, len(seen)) == (5, rows.height, 5)
+    assert (report.sessions, report.rows) == (5, rows.height)
+    assert steps == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
     assert sum(report.by_status.values()) == report.rows
     assert report.by_status["solved"] > 0.9 * report.rows
-    assert (report.without_underlying, report.adjusted_rows, report.default_rate_sessions) == ({}, 0, 0)
+    assert (report.implied_underlying, report.without_underlying) == ({}, {})
+    assert (report.adjusted_rows, report.default_rate_sessions) == (0, 0)
     solved = rows.filter(pl.col("status") == "solved")
     assert ((solved["implied_vol"] - 0.3).abs() <= solved["iv_error"] * 1.001).all()
     assert (
@@ -63,6 +69,21 @@ def test_day_bars_give_back_the_volatility_they_were_made_with(lake):
     assert solved["rate"].to_list() == pytest.approx([0.04] * solved.height)
     unsolved = rows.filter(pl.col("status") != "solved")
     assert unsolved.select("implied_vol", "iv_error", "delta").null_count().row(0) == (unsolved.height,) * 3
+
+
+@pytest.mark.parametrize(("rows", "commits"), [(1, 5), (100, 3), (500_000, 1)])
+def test_sessions_share_commits_and_whatever_their_size_the_rows_are_the_same(
+    lake, priced_lake, monkeypatch, rows, commits
+):
+    monkeypatch.setattr("pipelines.analytics._ROWS_A_COMMIT", rows)
+    span = date(2025, 1, 2), date(2025, 1, 8)
+    analyse(lake, *span)
+    assert lake.versions()["option_analytics"] == commits
+    keys = ["date", "occ_symbol"]
+    stored, expected = (
+        each.scan("option_analytics", *span).collect().sort(keys) for each in (lake, priced_lake)
+    )
+    assert stored.equals(expected)
 
 
 def test_running_again_changes_nothing(lake):
@@ -113,6 +134,23 @@ def test_an_underlying_without_bars_is_counted_and_named(lake):
     assert found["price"].sort().to_list() == [4.0, 80.0]
 
 
+def test_an_index_is_priced_by_the_parity_of_its_options(lake):
+    rows = [
+        _option(f"SPXW250221{side}05900000", "SPX", 5900.0, "00:00", close, minutes=0, side=side)
+        for side, close in (("C", 80.0), ("P", 70.0))
+    ]
+    _write(lake, "option_day_bars", rows)
+    report = analyse(lake, DAY, DAY)
+    assert report.by_status == {"solved": 2}
+    assert (report.implied_underlying, report.without_underlying) == ({"SPX": 2}, {})
+    found = lake.scan("option_analytics", DAY, DAY).collect()
+    years, rate = found["years"][0], found["rate"][0]
+    assert found["underlying_price"].to_list() == pytest.approx([5900.0 * exp(-rate * years) + 10.0] * 2)
+    assert found["underlying_ts_ns"].to_list() == [et_ns(DAY, "00:00")] * 2
+    assert found["available_at"].to_list() == [session(DAY).close_ns] * 2
+    assert found["implied_vol"][0] == pytest.approx(found["implied_vol"][1], rel=1e-9)
+
+
 def test_an_option_on_its_last_day_is_expired_at_the_close(lake):
     row = _option("SPY250108C00100000", "SPY", 100.0, "00:00", 1.0, minutes=0, expiration=DAY)
     _write(lake, "option_day_bars", [row])
@@ -146,7 +184,7 @@ def test_the_curve_of_the_evening_is_not_known_at_the_close():
 def test_no_rows_in_no_rows_out():
     options = pl.DataFrame(schema=table("option_day_bars").columns)
     stocks = pl.DataFrame(schema=table("stock_day_bars").columns)
-    found = price_rows(with_underlying(options, stocks, "1d"), None, 0.0, "1d")
+    found = price_rows(with_underlying(with_terms(options, None, 0.0), stocks), "1d")
     assert dict(found.schema) == table("option_analytics").columns
 
 
@@ -166,10 +204,37 @@ def test_real_chains_have_sane_volatilities_and_a_reason_for_the_others(real_dat
     options = pl.read_csv(real_data / "flatfiles/us_options_opra/day_aggs_v1" / file).with_columns(
         *common, *occ_columns("ticker"), date=pl.lit(day)
     )
-    found = price_rows(with_underlying(options, stocks, "1d"), None, 0.001, "1d")
+    found = price_rows(with_underlying(with_terms(options, None, 0.001), stocks), "1d")
     counts = dict(found.group_by("status").len().rows())
     assert counts == {"solved": 1113, "expired": 90, "below_intrinsic": 13}
     month = (pl.col("underlying") == "AAPL") & (pl.col("expiration") == date(2014, 7, 19))  # a Saturday
     at_the_money = found.filter(month & ((pl.col("strike") / pl.col("underlying_price")).log().abs() < 0.03))
     sides = at_the_money.group_by("option_type").agg(pl.col("implied_vol").median()).sort("option_type")
     assert sides["implied_vol"].to_list() == pytest.approx([0.224, 0.222], abs=0.004)
+
+
+@pytest.mark.real
+def test_every_real_option_bar_has_a_volatility_or_a_reason(real_data, tmp_path):
+    """At a rate of 0, as this lake has no yields."""
+    lake = Lake(tmp_path)
+    files = DirectoryFlatFiles(real_data / "flatfiles")
+    kinds = [each for each in Dataset if each != Dataset.OPTION_QUOTES]
+    for first, last in (
+        ("2013-06-27", "2013-07-02"),
+        ("2014-06-05", "2014-06-06"),
+        ("2021-01-05", "2021-01-08"),
+    ):
+        ingest(lake, files, kinds, date.fromisoformat(first), date.fromisoformat(last))
+    days, minutes = (analyse(lake, date(2013, 6, 27), date(2021, 1, 8), bar=bar) for bar in ("1d", "1m"))
+    assert (days.sessions, minutes.sessions) == (9, 8)
+    assert days.by_status == {"solved": 1237, "expired": 98, "below_intrinsic": 17}
+    assert minutes.by_status == {
+        "solved": 26424,
+        "missing_input": 1011,
+        "below_intrinsic": 623,
+        "expired": 25,
+        "below_tick_vega": 15,
+        "above_cap": 4,
+    }
+    assert (days.implied_underlying, days.without_underlying) == ({"SPX": 44}, {})
+    assert (minutes.implied_underlying, minutes.without_underlying) == ({"SPX": 4821}, {"SPX": 1011})

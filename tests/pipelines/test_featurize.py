@@ -44,14 +44,14 @@ def _today(lake):
 
 
 def test_every_bar_gets_every_feature(priced):
-    lines = []
-    report = featurize(priced, START, END, bar="30m", progress=lines.append)
+    steps = []
+    report = featurize(priced, START, END, bar="30m", progress=lambda *step: steps.append(step))
     stored = priced.scan("features").collect()
     assert report.sessions == len(sessions(START, END)) == stored["date"].n_unique()
     assert report.rows == stored.height == 4 * 4 * 13 * len(catalog())
     assert report.underlyings == ("AAPL", "MSFT", "QQQ", "SPY")
     assert report.with_options
-    assert lines == [f"{START} to {END}: {report.rows} feature values"]
+    assert steps == [(4, 4)]
     assert stored["available_at"].equals(stored["asof"], check_names=False)
     options = {name for name, feature in catalog().items() if feature.family == "options"}
     assert {
@@ -85,6 +85,23 @@ def test_running_again_or_in_parts_gives_the_same_values(priced):
     np.testing.assert_allclose(
         _wide(priced).select(*catalog()), whole.select(*catalog()), rtol=1e-9, atol=1e-12
     )
+
+
+def test_years_without_bars_between_sessions_are_no_obstacle(priced):
+    _shift_copy(priced, date(2025, 2, 18), date(2023, 2, 21))
+    steps = []
+    report = featurize(priced, date(2022, 1, 3), END, bar="30m", progress=lambda *step: steps.append(step))
+    assert report.sessions == 1 + len(sessions(date(2025, 1, 2), END))
+    assert steps == [(32, 32)]
+
+
+def _shift_copy(lake, day, earlier):
+    """Give the lake the minutes of one session on a date years before."""
+    shift = session(earlier).open_ns - session(day).open_ns
+    moved = lake.scan("stock_minute_bars", day, day).with_columns(
+        pl.col("ts_ns", "available_at") + shift, date=pl.lit(earlier)
+    )
+    lake.replace("stock_minute_bars", earlier, moved.collect())
 
 
 def test_bars_of_another_width_stay(priced):
