@@ -19,7 +19,7 @@ from strikelake.decide import DayState, decide
 from strikelake.errors import DatasetError
 from strikelake.orders import Effect
 from strikelake.strategy.prices import decimal_price
-from strikelake.strategy.signals import decision_times
+from strikelake.strategy.signals import WITHDRAWAL_NS, decision_times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -65,9 +65,9 @@ def replay(
 ) -> BacktestResult:
     """Run signals through `strikelake.decide.decide` against recorded quotes.
 
-    At every decision time orders sent earlier are executed against the quotes since then and the rest
-    cancelled, positions are marked, the decision is made on the chain as of then, and its orders wait for
-    quotes later than the decision plus latency. What is held to expiration settles at intrinsic value on the
+    At every decision time orders sent earlier are executed against the quotes since then, up to
+    `WITHDRAWAL_NS` before it, and the rest withdrawn; positions are marked, the decision is made on the chain
+    as of then, and its orders wait for quotes later than the decision plus latency. What is held to expiration settles at intrinsic value on the
     underlying's last price.
 
     Parameters
@@ -182,7 +182,7 @@ def _session(run: _Run, session: Session, by_time: Mapping[int, list[Signal]]) -
     prices = _Prices(run.market.prices(session))
     day = DayState(session, run.equity(), correlations=run.market.correlations(session))
     for asof in decision_times(session):
-        run.match(book, asof)
+        run.match(book, asof - WITHDRAWAL_NS)
         run.remark(book, asof)
         run.note(session, asof, "decision")
         wanted = by_time.get(asof, [])

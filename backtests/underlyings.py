@@ -1,4 +1,4 @@
-"""Forecasts of underlyings as positions: who is held from which open, before any accounting."""
+"""Backtests of forecasts on the underlyings themselves, once a session, beside keeping the same names."""
 
 from __future__ import annotations
 
@@ -8,88 +8,116 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from strikelake.calendar import et_date
-from strikelake.errors import DatasetError
+from backtests.matrices import price_matrices
+from backtests.metrics import Metrics, measure
+from backtests.positions import kept, plan, wanted
+from backtests.vectorized import PositionsPortfolio, curve_statistics, portfolio_from_positions
 
 if TYPE_CHECKING:
-    from datetime import date
-
-    from numpy.typing import NDArray
+    from backtests.positions import Positions
 
 
 @dataclass(frozen=True, slots=True)
-class PriceMatrices:
-    """Opens and closes as arrays of shape (sessions, underlyings), dollars, without gaps."""
+class UnderlyingResult:
+    """A backtest of forecasts on the underlyings themselves.
 
-    dates: list[date]
-    names: list[str]
-    opens: NDArray[np.float64]
-    closes: NDArray[np.float64]
+    Attributes
+    ----------
+    initial_cash
+        Dollars at the start.
+    curve
+        date, equity (Float64 dollars at the close), exposure (Float64, share of equity in positions, shorts
+        positive), buy_and_hold (Float64 dollars of the comparison).
+    trades
+        As in `vectorized.PositionsPortfolio`, in the order they closed.
+    metrics
+        Of closed trades and of the curve.
+    buy_and_hold
+        The same numbers of the comparison.
+    forecasts
+        Forecasts that decided a session.
+    lapsed
+        Entries that found no open to trade at.
+    ended_value
+        Dollars that positions whose prices ended were closed at.
+    """
+
+    initial_cash: float
+    curve: pl.DataFrame
+    trades: pl.DataFrame
+    metrics: Metrics
+    buy_and_hold: Metrics
+    forecasts: int
+    lapsed: int
+    ended_value: float
 
 
-def price_matrices(prices: pl.DataFrame, underlyings: set[str]) -> PriceMatrices:
-    """Return the prices of the underlyings that are both priced and wanted.
+def underlying_signals(
+    prices: pl.DataFrame,
+    forecasts: pl.DataFrame,
+    *,
+    edge: float = 0.0,
+    fees_bps: float = 1.0,
+    initial_cash: float = 100_000.0,
+    short: bool = False,
+) -> UnderlyingResult:
+    """Backtest forecasts on the underlyings themselves, once a session.
+
+    The last forecast of a session is executed at the next session's open, never at a price that was known
+    when the forecast was made. The names held get equal shares of equity; who has no open is neither bought
+    nor sold, and who falls silent is closed at the last close, once that can be known: see `positions.plan`.
+    The comparison buys every name at the open after its first forecast and keeps it, by the same rules and
+    at the same fees.
 
     Parameters
     ----------
     prices
-        date, underlying, open, close; at most one row per session and underlying.
+        date, underlying, open, close (dollars, split-adjusted); at most one row per session and underlying,
+        and none where it did not trade. A ticker that comes back after a long gap is another series: see
+        `matrices.price_matrices`.
+    forecasts
+        asof (ns UTC), underlying, probability. Sessions without one are flat.
+    edge
+        Long above 0.5 + edge; with `short`, short below 0.5 - edge; else flat.
+    fees_bps
+        Of traded value, in hundredths of a per cent.
+    initial_cash
+        Dollars.
+    short
+        Whether falls are traded.
 
     Raises
     ------
     DatasetError
-        When none is priced, there are fewer than two sessions, or an underlying lacks a session.
+        When there are fewer than two sessions of prices, or none of the forecasts' underlyings.
     """
-    kept = prices.filter(pl.col("underlying").is_in(sorted(underlyings))).sort("date", "underlying")
-    dates, names = kept["date"].unique().sort().to_list(), kept["underlying"].unique().sort().to_list()
-    if not names or len(dates) < 2:  # noqa: PLR2004 - a decision and its execution
-        raise DatasetError(
-            f"{len(dates)} sessions of prices cannot test forecasts of {sorted(underlyings)}: "
-            "ingest stock_day_bars of these underlyings for two sessions or more"
-        )
-    counts = kept.drop_nulls(["open", "close"]).group_by("underlying").len().sort("underlying")
-    for name, count in counts.filter(pl.col("len") != len(dates)).iter_rows():
-        raise DatasetError(
-            f"{name} has open and close on {count} of {len(dates)} sessions from {dates[0]} to {dates[-1]}: "
-            "ingest the others, or leave it out of the forecasts"
-        )
-    shape = (len(dates), len(names))
-    return PriceMatrices(
-        dates, names, kept["open"].to_numpy().reshape(shape), kept["close"].to_numpy().reshape(shape)
+    matrices = price_matrices(prices, set(forecasts["underlying"]))
+    asked = wanted(forecasts, matrices, edge=edge, short=short)
+
+    def account(positions: Positions) -> PositionsPortfolio:
+        return portfolio_from_positions(matrices, positions, fees_bps=fees_bps, initial_cash=initial_cash)
+
+    positions = plan(asked.target, matrices.priced)
+    mine = account(positions)
+    other = account(plan(kept(asked.covered, matrices.priced), matrices.priced))
+    curve = {"date": matrices.dates, "equity": mine.equity, "exposure": mine.exposure}
+    return UnderlyingResult(
+        initial_cash=initial_cash,
+        curve=pl.DataFrame({**curve, "buy_and_hold": other.equity}),
+        trades=mine.trades,
+        metrics=_measured(mine, initial_cash),
+        buy_and_hold=_measured(other, initial_cash),
+        forecasts=int(np.count_nonzero(asked.covered)),
+        lapsed=int(np.count_nonzero(positions.lapsed)),
+        ended_value=mine.ended_value,
     )
 
 
-def target_positions(
-    forecasts: pl.DataFrame, dates: list[date], names: list[str], *, edge: float, short: bool
-) -> NDArray[np.float64]:
-    """Return the position wanted from each session's open on: 1, 0 or -1.
-
-    Point in time: a session's row is decided by the last forecast made on the session before; the first row
-    is flat. A session without a forecast, or with one that is no number, leads to a flat one.
-
-    Parameters
-    ----------
-    forecasts
-        asof (ns UTC), underlying, probability.
-    edge
-        Distance from 0.5 that has to be exceeded.
-    short
-        Whether falls are traded.
-
-    Returns
-    -------
-    ndarray of float64, shape (sessions, underlyings)
-    """
-    made = {asof: et_date(asof) for asof in forecasts["asof"].unique()}
-    rows = forecasts.sort("asof").select("asof", "underlying", "probability").iter_rows()
-    latest = {(made[asof], name): probability for asof, name, probability in rows}
-    target = np.zeros((len(dates), len(names)))
-    for i, decided in enumerate(dates[:-1]):
-        for j, name in enumerate(names):
-            probability = latest.get((decided, name))
-            lean = 0.0 if probability is None else probability - 0.5
-            if lean > edge:
-                target[i + 1, j] = 1.0
-            elif short and lean < -edge:
-                target[i + 1, j] = -1.0
-    return target
+def _measured(portfolio: PositionsPortfolio, initial_cash: float) -> Metrics:
+    return measure(
+        curve_statistics([initial_cash, *portfolio.equity]),
+        portfolio.trades.filter(pl.col("exit") != "open")["pnl"].to_list(),
+        fees=portfolio.fees,
+        exposure=float(portfolio.exposure.mean()),
+        final_equity=float(portfolio.equity[-1]),
+    )

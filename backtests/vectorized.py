@@ -1,4 +1,4 @@
-"""Everything that vectorbt does here: accounting of fills, statistics of curves, backtests of underlyings."""
+"""Everything that vectorbt does here: accounting of fills and of positions, statistics of curves."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from backtests.metrics import SESSIONS_PER_YEAR, CurveStatistics, Metrics, measure, session_returns, varies
-from backtests.underlyings import price_matrices, target_positions
+from backtests.matrices import carried
+from backtests.metrics import SESSIONS_PER_YEAR, CurveStatistics, session_returns, varies
 from strikelake.contracts import MULTIPLIER
 from strikelake.errors import DatasetError
 from strikelake.orders import Side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
     from decimal import Decimal
 
     from numpy.typing import NDArray
 
+    from backtests.matrices import PriceMatrices
+    from backtests.positions import Positions
     from strikelake.orders import Fill
 
 _WORTHLESS = 1e-9
@@ -47,23 +48,31 @@ class VectorbtPortfolio:
 
 
 @dataclass(frozen=True, slots=True)
-class UnderlyingResult:
-    """A backtest of signals on the underlyings themselves.
+class PositionsPortfolio:
+    """Positions accounted for by vectorbt.
 
     Attributes
     ----------
-    curve
-        date, equity (Float64 dollars), exposure (Float64, share of equity in positions, shorts positive).
+    equity
+        Dollars at each session's close.
+    exposure
+        Share of equity in positions at each close, shorts positive.
     trades
-        underlying, direction, opened, closed (Date; still open: the last date), entry_price, exit_price, pnl
-        (dollars after fees), closed_out (Boolean).
-    metrics
-        Of closed trades and of the curve.
+        One row per position from its first entry until it was flat: underlying (series), direction, opened,
+        closed (Date; still open: the last date), entry_price, exit_price (dollars, means over the shares
+        bought and sold), pnl (dollars after fees), trade_return (pnl over what was paid), exit (`forecast`,
+        `ended` with the prices, `open`).
+    fees
+        Dollars.
+    ended_value
+        Dollars that positions whose prices ended were closed at.
     """
 
-    curve: pl.DataFrame
+    equity: NDArray[np.float64]
+    exposure: NDArray[np.float64]
     trades: pl.DataFrame
-    metrics: Metrics
+    fees: float
+    ended_value: float
 
 
 def portfolio_from_fills(
@@ -145,56 +154,41 @@ def curve_statistics(equity: Sequence[float]) -> CurveStatistics:
     )
 
 
-def underlying_signals(
-    prices: pl.DataFrame,
-    forecasts: pl.DataFrame,
-    *,
-    edge: float = 0.0,
-    fees_bps: float = 1.0,
-    initial_cash: float = 100_000.0,
-    short: bool = False,
-) -> UnderlyingResult:
-    """Backtest forecasts on the underlyings themselves, once a session.
+def portfolio_from_positions(
+    matrices: PriceMatrices, positions: Positions, *, fees_bps: float, initial_cash: float
+) -> PositionsPortfolio:
+    """Account for positions with `vectorbt.Portfolio.from_orders`: one cash account, fractional shares.
 
-    The last forecast of a session is executed at the next session's open, never at a price that was known
-    when the forecast was made. Each underlying gets an equal share of equity when it is entered; a position
-    is left alone until its direction changes.
+    Orders are executed at the open, sells before buys, and buys as far as the cash goes; what has ended is
+    closed at its last close. Positions without a bar are valued at their last close.
 
     Parameters
     ----------
-    prices
-        date, underlying, open, close (dollars, split-adjusted); one row per session and underlying.
-    forecasts
-        asof (ns UTC), underlying, probability. Sessions without one are flat.
-    edge
-        Long above 0.5 + edge; with `short`, short below 0.5 - edge; else flat.
+    matrices, positions
+        Of the same sessions and series.
     fees_bps
         Of traded value, in hundredths of a per cent.
     initial_cash
         Dollars.
-    short
-        Whether falls are traded.
-
-    Raises
-    ------
-    DatasetError
-        When the prices have gaps, fewer than two sessions, or none of the forecasts' underlyings.
     """
     import pandas as pd
     import vectorbt as vbt
 
-    matrices = price_matrices(prices, set(forecasts["underlying"]))
-    names = matrices.names
-    target = target_positions(forecasts, matrices.dates, names, edge=edge, short=short)
-    before = np.vstack([np.zeros((1, len(names))), target[:-1]])
+    last = carried(matrices.closes)
+    before = np.vstack([np.full((1, last.shape[1]), np.nan), last[:-1]])
+    # Nothing is held before a series' first bar, but vectorbt wants a price there too.
+    at_open = np.nan_to_num(np.where(matrices.priced, matrices.opens, before), nan=1.0)
+    closes = np.nan_to_num(last, nan=1.0)
     portfolio = vbt.Portfolio.from_orders(
-        pd.DataFrame(matrices.closes, index=pd.DatetimeIndex(pd.to_datetime(matrices.dates)), columns=names),
-        size=np.where(target == before, np.nan, target / len(names)),
+        pd.DataFrame(
+            closes, index=pd.DatetimeIndex(pd.to_datetime(matrices.dates)), columns=matrices.names
+        ),
+        size=positions.share,
         size_type="targetpercent",
         direction="both",
-        price=matrices.opens,
+        price=at_open,
         # The default values the account at the order's own price; the open is what a trader sees.
-        val_price=matrices.opens,
+        val_price=at_open,
         fees=fees_bps / 10_000,
         init_cash=initial_cash,
         cash_sharing=True,
@@ -203,17 +197,16 @@ def underlying_signals(
         freq="1D",
     )
     value = portfolio.value().to_numpy()
-    exposure = np.abs(portfolio.assets().to_numpy() * matrices.closes).sum(axis=1) / value
-    trades = _trades(portfolio, matrices.dates, names)
-    metrics = measure(
-        curve_statistics([initial_cash, *value]),
-        trades.filter("closed_out")["pnl"].to_list(),
-        fees=float(portfolio.orders.records["fees"].sum()),
-        exposure=float(exposure.mean()),
-        final_equity=float(value[-1]),
+    exposed = np.abs(portfolio.assets().to_numpy() * closes).sum(axis=1)
+    orders = portfolio.orders.records
+    late = positions.ended[orders["idx"], orders["col"]]
+    return PositionsPortfolio(
+        equity=value,
+        exposure=np.divide(exposed, value, out=np.zeros_like(value), where=value > 0),
+        trades=_trades(portfolio.positions.records, matrices, positions.ended),
+        fees=float(orders["fees"].sum()),
+        ended_value=float((orders["size"] * orders["price"])[late].sum()),
     )
-    curve = pl.DataFrame({"date": matrices.dates, "equity": value, "exposure": exposure})
-    return UnderlyingResult(curve, trades, metrics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,28 +249,29 @@ def _order_arrays(fills: Sequence[Fill], marks: pl.DataFrame, moments: Sequence[
     return _OrderArrays(grid, symbols, last, size, price, fees, close)
 
 
-def _trades(portfolio: Any, dates: list[date], names: list[str]) -> pl.DataFrame:
-    records = portfolio.trades.records
+def _trades(records: Any, matrices: PriceMatrices, ended: NDArray[np.bool_]) -> pl.DataFrame:
+    """Return positions from first entry until flat; see `PositionsPortfolio`."""
+    is_open = records["status"].to_numpy() == 0
+    late = ended[records["exit_idx"], records["col"]]
     return pl.DataFrame(
         {
-            "underlying": [names[i] for i in records["col"]],
+            "underlying": [matrices.names[i] for i in records["col"]],
             "direction": [-1 if d else 1 for d in records["direction"]],
-            "opened": [dates[i] for i in records["entry_idx"]],
-            "closed": [dates[i] for i in records["exit_idx"]],
-            "entry_price": records["entry_price"].to_list(),
-            "exit_price": records["exit_price"].to_list(),
-            "pnl": records["pnl"].to_list(),
-            "closed_out": [bool(s) for s in records["status"]],
+            "opened": [matrices.dates[i] for i in records["entry_idx"]],
+            "closed": [matrices.dates[i] for i in records["exit_idx"]],
+            **{n: records[n].to_list() for n in ("entry_price", "exit_price", "pnl")},
+            "trade_return": records["return"].to_list(),
+            "exit": np.where(is_open, "open", np.where(late, "ended", "forecast")).tolist(),
         },
         schema={
             "underlying": pl.String,
             "direction": pl.Int64,
             "opened": pl.Date,
             "closed": pl.Date,
-            **dict.fromkeys(("entry_price", "exit_price", "pnl"), pl.Float64),
-            "closed_out": pl.Boolean,
+            **dict.fromkeys(("entry_price", "exit_price", "pnl", "trade_return"), pl.Float64),
+            "exit": pl.String,
         },
-    )
+    ).sort("closed", "opened", "underlying")
 
 
 def _finite(value: Any) -> float | None:

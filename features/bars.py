@@ -107,7 +107,24 @@ def resample(minute_bars: pl.DataFrame, bar: str = "30m") -> pl.DataFrame:
             pl.col("volume").sum(),
         )
     )
-    return _with_segments(whole)
+    return _with_segments(whole.rename({"ticker": "underlying"}))
+
+
+def join(earlier: pl.DataFrame, later: pl.DataFrame) -> pl.DataFrame:
+    """Return two frames of bars as one, with the segments that resampling all of it at once would give.
+
+    Parameters
+    ----------
+    earlier, later
+        `COLUMNS`, bars of one width; where both hold a bar, the one of `later` counts.
+
+    Returns
+    -------
+    pl.DataFrame
+        `COLUMNS`.
+    """
+    rows = pl.concat([earlier.drop("segment"), later.drop("segment")])
+    return _with_segments(rows.unique(["underlying", "asof"], keep="last", maintain_order=True))
 
 
 def from_day_bars(day_bars: pl.DataFrame) -> pl.DataFrame:
@@ -123,7 +140,8 @@ def from_day_bars(day_bars: pl.DataFrame) -> pl.DataFrame:
     pl.DataFrame
         `COLUMNS`.
     """
-    return _with_segments(_with_session(day_bars).with_columns(asof="close_ns"))
+    rows = _with_session(day_bars).rename({"ticker": "underlying"})
+    return _with_segments(rows.with_columns(asof="close_ns"))
 
 
 def _with_session(rows: pl.DataFrame) -> pl.DataFrame:
@@ -135,12 +153,12 @@ def _with_session(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_segments(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rename, sort and number the unbroken runs of each series.
+    """Sort and number the unbroken runs of each series.
 
     A ticker that is silent for long may belong to another company afterwards; its series must not be
     stitched.
     """
-    sorted_rows = rows.rename({"ticker": "underlying"}).sort("underlying", "asof")
+    sorted_rows = rows.sort("underlying", "asof")
     if rows.is_empty():
         return sorted_rows.with_columns(segment=pl.lit(0, pl.Int32)).select(
             pl.col(name).cast(dtype) for name, dtype in COLUMNS.items()

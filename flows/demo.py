@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from flows import progress
-from flows.services import mlflow_command
 from flows.settings import NAMED_VARIABLES, load
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from strikelake.sandbox.launch import RunningSandbox
 
 _BALANCE = 25_000
-_MLFLOW_PORT = 5000
 
 
 def run_demo(*, seed: int, sessions: int, console: Console) -> None:
@@ -57,8 +55,7 @@ def run_demo(*, seed: int, sessions: int, console: Console) -> None:
         found = facts.of(done, traded)
         (folder / "summary.json").write_text(json.dumps(found, indent=1))
         console.print(tables.summary(done, traded, seconds))
-        served = mlflow_command(load(), _MLFLOW_PORT)
-        console.print(tables.whereabouts(done.backtested.page, served, digest(found)), soft_wrap=True)
+        console.print(tables.whereabouts(done.backtested.page, digest(found)), soft_wrap=True)
 
 
 def serve_sandbox(*, seed: int, sessions: int, console: Console) -> None:
@@ -107,7 +104,9 @@ def _sandbox(directory: Path, seed: int, sessions: int) -> Iterator[RunningSandb
     from strikelake.sandbox.launch import start
 
     config = SimulatorConfig(seed=seed, sessions=sessions)
-    with start(config, directory, progress.advance("simulated sessions")) as sandbox:
+    step = progress.advance("simulated sessions")
+    with start(config, directory, step) as sandbox:
+        step(sessions + 1, sessions + 1)  # a market that is there already reports no steps of its own
         yield sandbox
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import count
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,15 +20,13 @@ def advance(name: str) -> Callable[[int, int], None]:
     return start(name) if start else _ignore
 
 
-def lines(name: str) -> Callable[[str], None]:
-    """Return a function to call with a line on what has just been done; the bar called `name` shows it."""
-    count = 0
+def lines(name: str, total: int) -> Callable[[str], None]:
+    """Return a function to call with a line on each of `total` steps done."""
+    done = count(1)
     step = advance(name)
 
     def tell(line: str) -> None:
-        nonlocal count
-        count += 1
-        step(count, 0)
+        step(next(done), total)
         logging.getLogger(__name__).info("%s: %s", name, line)
 
     return tell
@@ -44,7 +43,7 @@ def bars() -> Iterator[None]:
 
         def start(name: str) -> Callable[[int, int], None]:
             task = drawn.add_task(name, total=None)
-            return lambda done, total: drawn.update(task, completed=done, total=total or None)
+            return lambda done, total: drawn.update(task, completed=done, total=total)
 
         token = _START.set(start)
         try:

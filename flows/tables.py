@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from math import log
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.panel import Panel
 from rich.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from rich.console import RenderableType
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _COLOURS = {"ok": "green", "warning": "yellow", "failure": "red"}
 _METRICS = ("accuracy", "precision", "recall", "f1", "auc", "log_loss", "base_rate")
 _MANY = 3
+_COIN = log(2)
 
 
 def checks(found: Sequence[Check]) -> Table:
@@ -73,7 +74,10 @@ def training(report: TrainingReport | None) -> RenderableType:
         values = [_number(model.metrics.get(f"oos_{name}")) for name in _METRICS]
         best = "[green]champion[/]" if model == report.champion else ""
         table.add_row(model.kind, str(model.version), *values, best)
-    table.caption = f"out of sample, {report.folds} walk-forward windows, {report.rows:,} rows"
+    table.caption = (
+        f"out of sample, {report.folds} walk-forward windows, {report.rows:,} rows; "
+        f"a coin's log-loss is {_COIN:.3f}"
+    )
     return table
 
 
@@ -118,7 +122,9 @@ def summary(done: Research, traded: SessionReport, seconds: float) -> Table:
         scores = ", ".join(f"{name} {_number(model.metrics.get(f'oos_{name}'))}" for name in _METRICS)
         table.add_row(f"{model.kind}, out of sample", scores)
     best = done.trained.champion
-    table.add_row("champion", f"[bold]{best.kind}[/], {best.name} version {best.version}")
+    loss = best.metrics["oos_log_loss"]
+    verdict = f"log-loss {loss:.4f}, a coin's is {_COIN:.4f}"
+    table.add_row("champion", f"[bold]{best.kind}[/], {best.name} version {best.version}; {verdict}")
     table.add_section()
     for name, value in _measured(done.backtested):
         table.add_row(f"backtest: {name}", value)
@@ -129,14 +135,15 @@ def summary(done: Research, traded: SessionReport, seconds: float) -> Table:
     return table
 
 
-def whereabouts(report: Path, tracking: Sequence[str], digest: str) -> Panel:
+def whereabouts(report: Path, digest: str) -> str:
     """Show where to look further."""
-    lines = [
-        f"report        {report}",
-        f"MLflow UI     {' '.join(tracking)}",
-        f"fingerprint   {digest}  (equal for equal metrics and orders)",
-    ]
-    return Panel("\n".join(lines), title="look further", box=box.ROUNDED, expand=False)
+    here = Path.cwd()
+    page = report.relative_to(here) if report.is_relative_to(here) else report
+    return (
+        f"report      {page}\n"
+        "MLflow UI   .venv/bin/strikelake up, then http://127.0.0.1:5000 (experiment strikelake-demo)\n"
+        f"fingerprint {digest}, equal for equal metrics and orders"
+    )
 
 
 def _measured(report: Backtested) -> Iterator[tuple[str, str]]:

@@ -71,7 +71,7 @@ def _train(settings: Settings, dataset: Dataset, kinds: tuple[str, ...]) -> Trai
         n_folds=research.folds,
         embargo_ns=research.embargo_horizons * horizon_ns(dataset.bar, dataset.horizon),
         code_version=wiring.code_version(),
-        progress=progress.lines("models"),
+        progress=progress.lines("models", len(kinds) * (research.folds + 1) + 1),
     )
 
 

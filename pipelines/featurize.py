@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from features.bars import resample, width_minutes
+from features.bars import join, resample, width_minutes
 from features.catalog import build, catalog, history_sessions
-from pipelines.recall import bar_table, read_bars, read_minutes, read_options, sessions_before
+from pipelines.recall import bar_table, read_bars, read_options, sessions_before
 from strikelake.calendar import NS_PER_MINUTE, et_date, iso, session
 from strikelake.errors import EmptyLakeError
 from strikelake.schemas import table
@@ -56,13 +56,13 @@ class History:
 
     Attributes
     ----------
-    minutes
-        Stock minute bars of the sessions before, adjusted for splits up to the session.
+    bars
+        Finished bars (`features.bars.COLUMNS`) of the sessions before, adjusted for splits up to the session.
     options
         Option summaries (`features.options_flow.SUMMARY`), or None where nothing is priced.
     """
 
-    minutes: pl.DataFrame
+    bars: pl.DataFrame
     options: pl.DataFrame | None
 
 
@@ -138,24 +138,29 @@ def history(
 ) -> History:
     """Return what `live_features` needs for the session `day`, from the sessions before it.
 
-    As many sessions as `featurize` reads for warm-up, so that both start from the same bars. The options of
-    `day` itself are known at its close: only a forecast at the close would need them too
-    (`recall.read_options`).
+    As many sessions as `featurize` reads for warm-up, so that both start from the same bars; they are
+    resampled here, once, and not at every decision. The options of `day` itself are known at its close: only
+    a forecast at the close would need them too (`recall.read_options`).
 
     Raises
     ------
     EmptyLakeError
-        When there are no minute bars before `day`.
+        When there are no stock bars before `day`.
+    ValueError
+        When `bar` is not a width inside a session.
     """
-    minutes = read_minutes(lake, sessions_before(day, history_sessions(bar)), day, underlyings)
-    before = minutes.filter(pl.col("date") < day)
+    warm_up = sessions_before(day, history_sessions(bar))
+    bars = read_bars(lake, warm_up, day, bar=bar, underlyings=underlyings)
     options = read_options(lake, day, day, underlyings)
     opened = session(day).open_ns
-    return History(before, None if options is None else options.filter(pl.col("available_at") <= opened))
+    return History(
+        bars.filter(pl.col("date") < day),
+        None if options is None else options.filter(pl.col("available_at") <= opened),
+    )
 
 
 def live_features(
-    history_minutes: pl.DataFrame,
+    history_bars: pl.DataFrame,
     today_minutes: pl.DataFrame,
     options: pl.DataFrame | None,
     asof: int,
@@ -171,8 +176,11 @@ def live_features(
 
     Parameters
     ----------
-    history_minutes, today_minutes
-        Stock minute bars; where both hold a minute, today's counts.
+    history_bars
+        Finished bars (`features.bars.COLUMNS`) of width `bar`.
+    today_minutes
+        Stock minute bars; only those of the session of `asof` are looked at, and where the history holds a
+        bar of theirs, they count.
     options
         Option summaries, or None.
     asof
@@ -194,14 +202,11 @@ def live_features(
         When `asof` does not end a bar, or a name is unknown.
     """
     _require_bar_end(asof, bar)
-    columns = ["date", "ticker", "ts_ns", "open", "high", "low", "close", "volume", "available_at"]
-    minutes = (
-        pl.concat([history_minutes.select(columns), today_minutes.select(columns)], how="vertical_relaxed")
-        .filter(pl.col("available_at") <= asof)
-        .unique(["ticker", "ts_ns"], keep="last", maintain_order=True)
-    )
+    minutes = today_minutes.filter(pl.col("date") == et_date(asof), pl.col("available_at") <= asof)
+    today = resample(minutes.unique(["ticker", "ts_ns"], keep="last", maintain_order=True), bar)
+    bars = join(history_bars.filter(pl.col("asof") <= asof), today)
     known = None if options is None else options.filter(pl.col("available_at") <= asof)
-    return build(resample(minutes, bar), known, names).filter(pl.col("asof") == asof)
+    return build(bars, known, names).filter(pl.col("asof") == asof)
 
 
 def _require_bar_end(asof: int, bar: str) -> None:

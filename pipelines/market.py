@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from pipelines.chain import chain_at, rate_at
-from strikelake.errors import EmptyLakeError
+from strikelake.errors import DatasetError, EmptyLakeError
 from strikelake.lake.views import adjusted_bars
 from strikelake.risk.correlation import correlations, daily_returns
 from strikelake.schemas import table
@@ -88,7 +88,23 @@ class LakeMarket:
         self, session: Session, quotes: pl.DataFrame, underlying_prices: Mapping[str, float], asof: int
     ) -> pl.DataFrame:
         """Return the chain at `asof` with the session's rate."""
-        return chain_at(quotes, underlying_prices, asof, self._rates[session.date])
+        return chain_at(quotes, underlying_prices, asof, self.rate(session))
+
+    def rate(self, session: Session) -> float:
+        """Return the continuous rate per year of a session's chains; see `pipelines.chain.rate_at`.
+
+        Point in time: from the newest treasury curve that was available at the session's open.
+
+        Raises
+        ------
+        DatasetError
+            When the session is not one of those this market was made for.
+        """
+        if session.date not in self._rates:
+            raise DatasetError(
+                f"there is no rate for {session.date}: make the LakeMarket with that session among its days"
+            )
+        return self._rates[session.date]
 
     def correlations(self, session: Session) -> Mapping[frozenset[str], float]:
         """Return correlations of the last 60 sessions before `session`."""

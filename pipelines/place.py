@@ -11,6 +11,8 @@ from strikelake.errors import BrokerError, BrokerUnavailableError, OrderRejected
 from strikelake.journal.states import IntentState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from strikelake.brokers.base import Broker
     from strikelake.calendar import Clock
     from strikelake.journal.intents import IntentJournal
@@ -56,22 +58,24 @@ def place(intent: OrderIntent, account_id: str, desk: OrderDesk) -> OrderState:
     BrokerError
         When the broker refuses the account rather than the order.
     """
-    return send(write_down(intent, account_id, desk), desk)
+    (record,) = write_down((intent,), account_id, desk)
+    return send(record, desk)
 
 
-def write_down(intent: OrderIntent, account_id: str, desk: OrderDesk) -> IntentRecord:
-    """Record an intent durably; one that was recorded before is looked up, as it may have been sent."""
-    known = desk.journal.find(intent.client_order_id)
-    record = desk.journal.record(intent, account_id, desk.clock.now())
-    return record if known is None else refresh(record, desk)
+def write_down(intents: Sequence[OrderIntent], account_id: str, desk: OrderDesk) -> list[IntentRecord]:
+    """Record a decision's intents durably, all or none, before any of them is sent."""
+    return desk.journal.record(intents, account_id, desk.clock.now())
 
 
 def send(record: IntentRecord, desk: OrderDesk) -> OrderState:
-    """Send what was written down, unless the broker has it.
+    """Send what `write_down` returned, unless the broker has it.
 
-    After a doubtful answer the order is looked up, and only the broker's word that it has none lets it be
-    sent again, under the same name. Raises as `place`.
+    What an earlier run wrote down may have been sent and is looked up first. After a doubtful answer the
+    order is looked up too, and only the broker's word that it has none lets it be sent again, under the same
+    name. Raises as `place`.
     """
+    if not record.is_new:
+        record = refresh(record, desk)
     for attempt in range(ATTEMPTS):
         if record.order_state is not None:
             return record.order_state
@@ -86,6 +90,15 @@ def send(record: IntentRecord, desk: OrderDesk) -> OrderState:
             f"order {name} was tried {ATTEMPTS} times and is not there: check the broker"
         )
     return record.order_state
+
+
+def forgo(record: IntentRecord, desk: OrderDesk, reason: str) -> None:
+    """Note that what `write_down` returned will not be sent.
+
+    What an earlier run wrote down keeps its state: it may have been sent, and `reconcile` looks it up.
+    """
+    if record.is_new:
+        desk.journal.mark(record.intent.client_order_id, IntentState.NEVER_SENT, desk.clock.now(), reason)
 
 
 def _submit(record: IntentRecord, desk: OrderDesk) -> IntentRecord:

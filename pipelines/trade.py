@@ -13,12 +13,12 @@ from pipelines.observe import observe, warm_up
 from pipelines.place import send, withdraw, write_down
 from pipelines.reconcile import reconcile
 from pipelines.session import SessionPlan, SessionReport, TradingDesk
-from strikelake.calendar import NS_PER_MINUTE, NS_PER_SECOND, Session, iso, session
+from strikelake.calendar import NS_PER_MINUTE, Session, iso, session
 from strikelake.decide import DayState, decide
 from strikelake.decide.state import is_entry
 from strikelake.errors import BrokerUnavailableError, CalendarError, ConfigError, StrikelakeError
 from strikelake.orders import OrderStatus
-from strikelake.strategy.signals import DECISION_MINUTES, actionable, decision_times
+from strikelake.strategy.signals import DECISION_MINUTES, WITHDRAWAL_NS, actionable, decision_times
 
 if TYPE_CHECKING:
     from pipelines.observe import Observation
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from strikelake.portfolio import Account
 
 __all__ = ["SessionPlan", "SessionReport", "TradingDesk", "run_session"]
-
-PREPARE_NS = 5 * NS_PER_SECOND
-"""How long before a decision old orders are canceled: the books are in order when the bars arrive."""
 
 MAX_LATENESS_NS = NS_PER_MINUTE
 """A decision time further back than this is skipped: its forecast is about a market that has moved on."""
@@ -100,7 +97,7 @@ def run_session(desk: TradingDesk, plan: SessionPlan) -> SessionReport:
             if desk.clock.now() > asof + MAX_LATENESS_NS:
                 books.problem(f"the decision of {iso(asof)} is over: skipped")
                 continue
-            desk.clock.sleep_until(asof - PREPARE_NS)
+            desk.clock.sleep_until(asof - WITHDRAWAL_NS)
             if _prepare(asof, desk, books):
                 desk.clock.sleep_until(asof)
                 _decide_and_send(asof, desk, plan, books)

@@ -6,34 +6,27 @@ writes.
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from strikelake.errors import JournalError
 from strikelake.journal.database import lock, open_database
-from strikelake.journal.states import IntentRecord, IntentState, check_step
+from strikelake.journal.rows import INSERT_INTENT, RECORDS, intent_row, read_record
+from strikelake.journal.states import IntentState, check_step
 from strikelake.journal.trades import Trades, match_trades
-from strikelake.orders import Effect, Leg, OrderIntent, Side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
     from types import TracebackType
 
-    from strikelake.orders import OrderState
-
-_RECORDS = """
-SELECT i.client_order_id, i.account_id, i.asof, i.underlying, i.strategy, i.legs, i.quantity, i.limit_price,
-       i.reason, i.max_loss, i.exit_at, i.direction,
-       e.state, e.broker_id, e.filled_quantity, e.average_price, e.at, e.detail
-FROM intents i JOIN events e ON e.sequence = (
-    SELECT max(sequence) FROM events WHERE client_order_id = i.client_order_id)
-"""
+    from strikelake.journal.states import IntentRecord
+    from strikelake.orders import Leg, OrderIntent, OrderState
 
 
 class IntentJournal:
@@ -74,54 +67,40 @@ class IntentJournal:
         self._db.close()
         os.close(self._lock)
 
-    def record(self, intent: OrderIntent, account_id: str, at: int) -> IntentRecord:
-        """Write an intent down before it is sent; what was written under its name before stays.
+    def record(self, intents: Sequence[OrderIntent], account_id: str, at: int) -> list[IntentRecord]:
+        """Write intents down before any is sent, all or none; what was written under a name before stays.
 
         A decision made again after a crash sees other quotes and may set another price or size. What was
         written, and perhaps sent, first is the one that counts, so callers send what this returns.
 
         Parameters
         ----------
-        intent
-            What is about to be sent.
+        intents
+            What is about to be sent, such as all orders of a decision: they share one flush to the disk.
         account_id
-            The account it is for.
+            The account they are for.
         at
             Now, ns UTC.
 
         Returns
         -------
-        IntentRecord
-            The intent as first written and what is known of it: INTENDED when it is new.
+        list of IntentRecord
+            Each intent as first written and what is known of it: INTENDED and `is_new` when it was written
+            by this call.
 
         Raises
         ------
         JournalError
-            When another decision has that client_order_id.
+            When another decision has a client_order_id.
         """
-        known = self.find(intent.client_order_id)
-        if known is not None:
-            if (_decision(known.intent), known.account_id) != (_decision(intent), account_id):
-                raise JournalError(
-                    f"{self._path} has another decision named {intent.client_order_id}: raise its attempt"
-                )
-            return known
-        row = (
-            intent.client_order_id,
-            account_id,
-            intent.asof,
-            intent.underlying,
-            intent.strategy,
-            _legs_text(intent),
-        )
-        rest = (intent.quantity, str(intent.limit_price), intent.reason, str(intent.max_loss))
+        if not intents:
+            return []
         with self._transaction():
-            self._db.execute(
-                "INSERT INTO intents VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-                (*row, *rest, intent.exit_at, intent.direction),
-            )
-            self._append(intent.client_order_id, IntentState.INTENDED, None, 0, None, at, "")
-        return self._known(intent.client_order_id)
+            new = [self._insert(intent, account_id, at) for intent in intents]
+        return [
+            replace(self._known(intent.client_order_id), is_new=is_new)
+            for intent, is_new in zip(intents, new, strict=True)
+        ]
 
     def update(self, order: OrderState, at: int, detail: str = "") -> IntentRecord:
         """Note what the broker says of an order; hearing the same again writes nothing.
@@ -225,6 +204,19 @@ class IntentJournal:
                 f"{self._path} cannot be written ({error}): nothing is sent without it, make room there"
             ) from error
 
+    def _insert(self, intent: OrderIntent, account_id: str, at: int) -> bool:
+        """Write an intent inside a transaction, unless its decision is there; return whether it was not."""
+        known = self.find(intent.client_order_id)
+        if known is not None:
+            if (_decision(known.intent), known.account_id) != (_decision(intent), account_id):
+                raise JournalError(
+                    f"{self._path} has another decision named {intent.client_order_id}: raise its attempt"
+                )
+            return False
+        self._db.execute(INSERT_INTENT, intent_row(intent, account_id))
+        self._append(intent.client_order_id, IntentState.INTENDED, None, 0, None, at, "")
+        return True
+
     def _append(
         self,
         client_order_id: str,
@@ -250,48 +242,9 @@ class IntentJournal:
         return known
 
     def _records(self, where: str, parameters: Sequence[str | int]) -> list[IntentRecord]:
-        query = f"{_RECORDS} {where} ORDER BY i.asof, i.rowid"
-        return [_record(row) for row in self._db.execute(query, parameters)]
+        query = f"{RECORDS} {where} ORDER BY i.asof, i.rowid"
+        return [read_record(row) for row in self._db.execute(query, parameters)]
 
 
 def _decision(intent: OrderIntent) -> tuple[int, str, frozenset[Leg]]:
     return intent.asof, intent.strategy, frozenset(intent.legs)
-
-
-def _legs_text(intent: OrderIntent) -> str:
-    return json.dumps([[leg.occ_symbol, leg.side, leg.effect, leg.ratio] for leg in intent.legs])
-
-
-def _record(row: tuple[Any, ...]) -> IntentRecord:
-    (
-        name,
-        account_id,
-        asof,
-        underlying,
-        strategy,
-        legs,
-        quantity,
-        limit,
-        reason,
-        max_loss,
-        exit_at,
-        direction,
-    ) = row[:12]
-    state, broker_id, filled, price, at, detail = row[12:]
-    intent = OrderIntent(
-        asof=asof,
-        underlying=underlying,
-        strategy=strategy,
-        legs=tuple(
-            Leg(symbol, Side(side), Effect(effect), ratio) for symbol, side, effect, ratio in json.loads(legs)
-        ),
-        quantity=quantity,
-        limit_price=Decimal(limit),
-        reason=reason,
-        max_loss=Decimal(max_loss),
-        client_order_id=name,
-        exit_at=exit_at,
-        direction=direction,
-    )
-    average = None if price is None else Decimal(price)
-    return IntentRecord(intent, account_id, IntentState(state), broker_id, filled, average, at, detail)

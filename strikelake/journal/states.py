@@ -86,6 +86,8 @@ class IntentRecord:
         When this was learned, ns UTC.
     detail
         The broker's words, for example why it refused.
+    is_new
+        Whether the very call that returned this wrote it down, so that nobody can have sent it.
     """
 
     intent: OrderIntent
@@ -96,6 +98,7 @@ class IntentRecord:
     average_price: Decimal | None
     updated_at: int
     detail: str
+    is_new: bool = False
 
     @property
     def is_entry(self) -> bool:

@@ -7,13 +7,20 @@ from datetime import timedelta
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from strikelake.calendar import NS_PER_MINUTE, Session, et_date, sessions
+from strikelake.calendar import NS_PER_MINUTE, NS_PER_SECOND, Session, et_date, sessions
 from strikelake.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 DECISION_MINUTES = 30
+
+WITHDRAWAL_NS = 5 * NS_PER_SECOND
+"""How long before a decision the orders of the one before are withdrawn.
+
+The broker's answer to a cancellation takes a moment: with it the positions and the cash are settled when the
+decision is made. Backtests withdraw at the same moment, so that neither fills what the other does not.
+"""
 
 
 @dataclass(frozen=True, slots=True)

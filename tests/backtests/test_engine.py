@@ -118,11 +118,19 @@ def test_an_order_whose_limit_is_not_reached_is_cancelled_at_the_next_decision(l
     assert {10_000.0} == set(result.curve["equity"])
 
 
-def test_a_quote_at_the_next_decision_still_fills(limits):
-    market = Script((DAY, CALL, "09:58", 1.96, 2.00), (DAY, CALL, "10:30", 1.96, 2.00))
+@pytest.mark.parametrize(("clock", "fills"), [("10:29:55", 1), ("10:29:57", 0), ("10:30", 0)])
+def test_orders_are_withdrawn_five_seconds_before_the_next_decision(limits, clock, fills):
+    market = Script((DAY, CALL, "09:58", 1.96, 2.00), (DAY, CALL, clock, 1.96, 2.00))
     result = replay(market, (DAY,), [signal("10:00")], ACCOUNT, limits, SUPPOSED)
-    assert [et_ns(DAY.date, "10:30")] == [fill.ts_ns for fill in result.fills]
-    assert len(result.holdings) == 1
+    assert [et_ns(DAY.date, clock)] * fills == [fill.ts_ns for fill in result.fills]
+    assert fills == len(result.holdings)
+
+
+def test_the_last_orders_of_a_session_work_until_its_close(limits):
+    market = Script((DAY, CALL, "15:28", 1.96, 2.00), (DAY, CALL, "16:00", 1.96, 2.00))
+    late = signal("15:30", until="10:30", until_day=NEXT)
+    result = replay(market, (DAY,), [late], ACCOUNT, limits, SUPPOSED)
+    assert [DAY.close_ns] == [fill.ts_ns for fill in result.fills]
 
 
 def test_the_stop_is_watched_at_every_decision(limits):

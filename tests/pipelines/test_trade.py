@@ -270,6 +270,24 @@ def test_an_entry_that_does_not_fill_is_canceled_before_the_next_decision(floor:
     assert floor.journal.history(name)[-1] == (IntentState.CANCELED, at("10:30") - 5 * NS_PER_SECOND)
 
 
+@pytest.mark.parametrize(("clock_time", "fills"), [("10:29:54", 1), ("10:29:57", 0)])
+def test_an_order_can_fill_until_five_seconds_before_the_next_decision(
+    floor: Floor, clock_time: str, fills: int
+) -> None:
+    floor.broker._fill_at_limit = False
+    floor.scorer.told[at("10:00"), "SPY"] = 0.7
+    quoted = at(clock_time)
+
+    def fill_at_the_quote(moment: int) -> None:
+        if floor.clock.time < quoted <= moment:
+            for order in floor.broker.open_orders():
+                floor.broker.fill(order.client_order_id)
+
+    floor.clock.on_sleep = fill_at_the_quote
+
+    assert floor.run().fills == fills
+
+
 def test_an_exit_that_does_not_fill_is_sent_again(floor: Floor) -> None:
     floor.scorer.told[at("10:00"), "SPY"] = 0.7
 
