@@ -6,7 +6,7 @@ export NUMBA_CACHE_DIR ?= $(CURDIR)/.cache/numba
 export MPLCONFIGDIR ?= $(CURDIR)/.cache/matplotlib
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-slow lint format types imports check bench lock clean
+.PHONY: help setup demo up test test-slow lint format types imports check bench bench-ingest lock clean
 
 help: ## list the recipes
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -49,6 +49,9 @@ check: lint types imports test ## everything CI runs
 
 bench: setup ## speed and memory, beside named peers; fails where a target is missed
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+bench-ingest: setup ## ingestion beside DuckDB, polars, pyarrow and pandas
+	$(BIN)/python benchmarks/ingest.py
 
 lock: ## pin what a fresh install of the ranges resolves to
 	rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock

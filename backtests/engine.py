@@ -67,8 +67,9 @@ def replay(
 
     At every decision time orders sent earlier are executed against the quotes since then, up to
     `WITHDRAWAL_NS` before it, and the rest withdrawn; positions are marked, the decision is made on the chain
-    as of then, and its orders wait for quotes later than the decision plus latency. What is held to expiration settles at intrinsic value on the
-    underlying's last price.
+    as of then, and its orders wait for quotes later than the decision plus latency. The last ones of a
+    session work until its close. What is held to expiration settles at intrinsic value on the underlying's
+    last price.
 
     Parameters
     ----------
@@ -144,7 +145,7 @@ class _Run:
         self.marks += [(ts_ns, symbol, float(ledger.marks[symbol])) for symbol in ledger.positions()]
 
     def match(self, book: QuoteBook, until: int) -> None:
-        """Execute what can be executed by `until`, in time order, and cancel the rest."""
+        """Execute what can be executed by `until`, in time order, and withdraw the rest."""
         latency = self.assumptions.latency_ns
         found = [(intent, execute(intent, book, intent.asof + latency, until)) for intent in self.working]
         executed = [(execution, intent) for intent, execution in found if execution is not None]

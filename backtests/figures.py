@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 BLUE, GREEN, RED, GREY = "#2563eb", "#15803d", "#b91c1c", "#64748b"
+_FEW_BARS = 12
 _FONT = "system-ui, -apple-system, Segoe UI, Roboto, sans-serif"
 
 
@@ -64,29 +65,35 @@ def equity_figure(curve: pl.DataFrame) -> Any:
     return _styled(figure, height=460)
 
 
-def monthly_figure(months: pl.DataFrame) -> Any:
-    """Return returns by calendar month as a table of colours: years down, months across.
+def monthly_figure(months: pl.DataFrame, years: pl.DataFrame) -> Any:
+    """Return returns by calendar month as a table of colours: years down, months and the year across.
 
     Parameters
     ----------
-    months
-        month (Date, its first day), month_return (fraction).
+    months, years
+        period (Date, its first day), period_return (fraction). Colours are by the months: a year beyond the
+        best or worst of them has its colour.
     """
     from plotly.graph_objects import Figure, Heatmap
 
-    names = [datetime(2000, month, 1, tzinfo=UTC).strftime("%b") for month in range(1, 13)]
-    years = sorted({month.year for month in months["month"]})
-    grid: list[list[float | None]] = [[None] * 12 for _ in years]
-    for month, value in months.select("month", "month_return").iter_rows():
-        grid[years.index(month.year)][month.month - 1] = value
+    names = [*(datetime(2000, month, 1, tzinfo=UTC).strftime("%b") for month in range(1, 13)), "Year"]
+    rows = {period.year: row for row, period in enumerate(years["period"])}
+    grid: list[list[float | None]] = [[None] * len(names) for _ in rows]
+    for period, value in months.select("period", "period_return").iter_rows():
+        grid[rows[period.year]][period.month - 1] = value
+    for period, value in years.select("period", "period_return").iter_rows():
+        grid[rows[period.year]][-1] = value
     text = [["" if value is None else f"{value:+.1%}" for value in row] for row in grid]
-    peak = max((abs(value) for value in months["month_return"]), default=0.0) or 0.01
+    for row in text:
+        row[-1] = f"<b>{row[-1]}</b>"
+    peak = max((abs(value) for value in months["period_return"]), default=0.0) or 0.01
     heatmap = Heatmap(
         z=grid,
         x=names,
-        y=[str(year) for year in years],
+        y=[str(year) for year in rows],
         text=text,
         texttemplate="%{text}",
+        textfont={"size": 12},
         colorscale=[[0, RED], [0.5, "#f8fafc"], [1, GREEN]],
         zmin=-peak,
         zmax=peak,
@@ -98,7 +105,80 @@ def monthly_figure(months: pl.DataFrame) -> Any:
     figure = Figure(heatmap)
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
     figure.update_xaxes(side="top", showgrid=False)
-    return _styled(figure, height=90 + 46 * len(years))
+    return _styled(figure, height=90 + (46 if len(rows) == 1 else 34) * len(rows))
+
+
+def compared_figure(curve: pl.DataFrame, names: tuple[str, str]) -> Any:
+    """Return equity and drawdown of a strategy and of what it is compared with, one above the other.
+
+    Parameters
+    ----------
+    curve
+        date, equity, buy_and_hold (dollars at each close).
+    names
+        Of the two curves, in the legend.
+    """
+    from plotly.subplots import make_subplots
+
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.68, 0.32], vertical_spacing=0.05)
+    looks = (
+        ("buy_and_hold", names[1], {"color": GREY, "width": 1.5, "dash": "dot"}, None),
+        ("equity", names[0], {"color": BLUE, "width": 2}, "rgba(37, 99, 235, 0.12)"),
+    )
+    for column, name, line, fill in looks:
+        values = curve[column]
+        shown = {
+            "x": curve["date"].to_list(),
+            "mode": "lines",
+            "line": line,
+            "name": name,
+            "legendgroup": name,
+        }
+        figure.add_scatter(
+            **shown, y=values.to_list(), hovertemplate="%{x|%Y-%m-%d}<br>$%{y:,.0f}", row=1, col=1
+        )
+        figure.add_scatter(
+            **shown,
+            y=(values / values.cum_max() - 1).to_list(),
+            showlegend=False,
+            fill=None if fill is None else "tozeroy",
+            fillcolor=fill,
+            hovertemplate="%{x|%Y-%m-%d}<br>%{y:.1%}",
+            row=2,
+            col=1,
+        )
+    figure.update_yaxes(tickprefix="$", tickformat=",.0f", title="Equity", row=1, col=1)
+    figure.update_yaxes(tickformat=".0%", title="Drawdown", row=2, col=1)
+    _styled(figure, height=480)
+    legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "reversed"}
+    return figure.update_layout(showlegend=True, legend=legend, margin={"t": 36})
+
+
+def exposure_figure(curve: pl.DataFrame) -> Any:
+    """Return the share of equity in positions over time.
+
+    Parameters
+    ----------
+    curve
+        date, exposure (fraction), one row per session; shown as the mean of each week.
+    """
+    from plotly.graph_objects import Figure, Scatter
+
+    weeks = curve.sort("date").group_by_dynamic("date", every="1w", label="left")
+    means = weeks.agg(pl.col("exposure").mean())
+    figure = Figure(
+        Scatter(
+            x=means["date"].to_list(),
+            y=means["exposure"].to_list(),
+            mode="lines",
+            line={"color": BLUE, "width": 1},
+            fill="tozeroy",
+            fillcolor="rgba(37, 99, 235, 0.12)",
+            hovertemplate="Week of %{x|%Y-%m-%d}<br>%{y:.0%}<extra></extra>",
+        )
+    )
+    figure.update_yaxes(tickformat=".0%", rangemode="tozero")
+    return _styled(figure, height=220)
 
 
 def bars_figure(names: Sequence[str], values: Sequence[float], *, money: bool) -> Any:
@@ -122,7 +202,8 @@ def bars_figure(names: Sequence[str], values: Sequence[float], *, money: bool) -
     )
     figure.update_yaxes(autorange="reversed", showgrid=False, ticks="outside", ticklen=6, tickcolor="white")
     figure.update_xaxes(tickformat="$,.0f" if money else ",.0f")
-    return _styled(figure, height=max(160, 60 + 34 * len(names)))
+    step = 34 if len(names) <= _FEW_BARS else 24
+    return _styled(figure, height=max(160, 60 + step * len(names)))
 
 
 def _styled(figure: Any, height: int) -> Any:

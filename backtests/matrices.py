@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from strikelake.calendar import session_frame
 from strikelake.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -55,14 +56,15 @@ class PriceMatrices:
 def price_matrices(prices: pl.DataFrame, underlyings: Collection[str]) -> PriceMatrices:
     """Return the bars of the underlyings that are both priced and wanted.
 
-    A ticker's bars are one series until more than `LONGEST_GAP` sessions in a row lack one; those after are
-    another. Point in time: which series a bar belongs to depends on earlier bars only.
+    The rows are the sessions of the calendar from the first bar to the last. A ticker's bars are one series
+    until more than `LONGEST_GAP` sessions in a row lack one; those after are another. Point in time: which
+    series a bar belongs to depends on earlier bars only.
 
     Parameters
     ----------
     prices
         date, underlying, open, close; at most one row per session and underlying, and none where it did not
-        trade. A row that lacks a positive open or close is no bar.
+        trade. A row that lacks a positive open or close is no bar, nor is one of a date without a session.
     underlyings
         Tickers.
 
@@ -73,14 +75,14 @@ def price_matrices(prices: pl.DataFrame, underlyings: Collection[str]) -> PriceM
     """
     rows = prices.filter(pl.col("underlying").is_in(sorted(underlyings)))
     rows = rows.filter(pl.all_horizontal(pl.col("open", "close").is_finite() & (pl.col("open", "close") > 0)))
-    dates = rows["date"].unique().sort().to_list()
-    if len(dates) < 2:  # noqa: PLR2004 - a decision and its execution
+    traded = rows["date"].unique().sort().to_list()
+    if len(traded) < 2:  # noqa: PLR2004 - a decision and its execution
         raise DatasetError(
-            f"{len(dates)} sessions of prices cannot test forecasts of {sorted(underlyings)}: "
+            f"{len(traded)} sessions of prices cannot test forecasts of {sorted(underlyings)}: "
             "ingest stock_day_bars of these underlyings for two sessions or more"
         )
-    numbers = pl.DataFrame({"date": dates, "row": range(len(dates))})
-    bars = _in_series(rows.join(numbers, on="date", how="left"))
+    calendar = session_frame(traded[0], traded[-1]).select("date").with_row_index("row")
+    dates, bars = calendar["date"].to_list(), _in_series(rows.join(calendar, on="date"))
     series = bars.select("name", "underlying", "first").unique().sort("underlying", "first")
     columns = {name: column for column, name in enumerate(series["name"])}
     at = bars["row"].to_numpy(), bars["name"].replace_strict(columns, return_dtype=pl.Int64).to_numpy()
@@ -102,6 +104,13 @@ def carried(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.take_along_axis(values, last, axis=0)
 
 
+def at_open(matrices: PriceMatrices) -> NDArray[np.float64]:
+    """Return what a trader sees at each session's open: the open, or else the last close; NaN before any."""
+    closes = carried(matrices.closes)
+    before = np.vstack([np.full_like(closes[:1], np.nan), closes[:-1]])
+    return np.where(matrices.priced, matrices.opens, before)
+
+
 def sessions_missing(priced: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Return how many sessions in a row, the row's own included, have had no bar of each series.
 
@@ -118,7 +127,7 @@ def sessions_missing(priced: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 def _in_series(bars: pl.DataFrame) -> pl.DataFrame:
     """Add each bar's series: its name and its first date."""
-    skipped = pl.col("row").diff().over("underlying") - 1
+    skipped = pl.col("row").cast(pl.Int64).diff().over("underlying") - 1
     numbered = bars.sort("underlying", "row").with_columns(
         number=(skipped.fill_null(0) > LONGEST_GAP).cum_sum().over("underlying")
     )

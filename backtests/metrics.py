@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from strikelake.errors import DatasetError
 
@@ -128,6 +129,32 @@ def session_returns(equity: Sequence[float] | NDArray[np.float64]) -> NDArray[np
     alive = np.where(np.minimum.accumulate(values) > 0, values, 0.0)
     before = np.where(alive[:-1] > 0, alive[:-1], 1.0)
     return np.asarray(np.where(alive[:-1] > 0, alive[1:] / before - 1, 0.0), dtype=np.float64)
+
+
+def calendar_returns(closes: pl.DataFrame, initial: float, every: str) -> pl.DataFrame:
+    """Return returns by calendar period, from each period's last close to the next.
+
+    Parameters
+    ----------
+    closes
+        date, equity (dollars), one row per session. The last period may be unfinished.
+    initial
+        Equity that the first period counts from, dollars.
+    every
+        Length of a period as polars spells it: `1mo`, `1y`.
+
+    Returns
+    -------
+    pl.DataFrame
+        period (Date, its first day), period_return (fraction).
+    """
+    ends = (
+        closes.sort("date")
+        .group_by(pl.col("date").dt.truncate(every).alias("period"), maintain_order=True)
+        .agg(pl.col("equity").last())
+    )
+    before = pl.col("equity").shift(1).fill_null(initial)
+    return ends.select("period", (pl.col("equity") / before - 1).alias("period_return"))
 
 
 def varies(returns: NDArray[np.float64]) -> bool:

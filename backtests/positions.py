@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backtests.matrices import LONGEST_GAP, sessions_missing
+from backtests.matrices import LONGEST_GAP, at_open, sessions_missing
 from strikelake.calendar import et_date
 
 if TYPE_CHECKING:
@@ -93,39 +93,57 @@ def kept(covered: NDArray[np.bool_], priced: NDArray[np.bool_]) -> NDArray[np.fl
     return np.where(np.maximum.accumulate(covered, axis=0) & ~gone, 1.0, 0.0)
 
 
-def plan(target: NDArray[np.float64], priced: NDArray[np.bool_]) -> Positions:
+def plan(target: NDArray[np.float64], matrices: PriceMatrices, *, reserve: float = 0.0) -> Positions:
     """Return what a trader holds who wants `target` and can only trade at opens that happen.
 
-    Equity is split evenly among the names wanted or held: whenever that set or a direction changes, all that
-    open are brought to equal shares, at the open; otherwise they are left alone. Where there is no open, an
-    entry lapses and its share stays in cash, and what is held is kept. Once more than `LONGEST_GAP` sessions
-    have gone by without a bar, a position is taken to have ended, and is closed at its last close.
+    Whenever a name comes or goes or turns around, the names held are brought to equal shares of equity, at
+    the open; otherwise they are left alone. Where there is no open, an entry lapses and its share stays in
+    cash; what is held is kept, the others share what is not stuck in it, and all are brought to equal shares
+    when it opens again. Once more than `LONGEST_GAP` sessions have gone by without a bar, a position is taken
+    to have ended, and is closed at its last close.
 
-    Point in time: a row needs the target of its session and the bars up to its open. The last close of what
+    Point in time: a row needs the target of its session and prices up to its open. The last close of what
     was delisted may be more than its holder got; who reads the result has to be told how much that is.
 
     Parameters
     ----------
     target
         1, 0 or -1, shape (sessions, series).
-    priced
-        Where there is a bar, same shape.
+    matrices
+        Prices of the same shape.
+    reserve
+        Share of equity left in cash for fees, so that the orders never need more cash than there is. An
+        account that has lost everything orders nothing more.
     """
-    missing = sessions_missing(priced)
-    held, share = np.zeros(target.shape), np.full(target.shape, np.nan)
-    ended, lapsed = (np.zeros(target.shape, dtype=np.bool_) for _ in range(2))
-    before, among = np.zeros(target.shape[1]), np.zeros(target.shape[1], dtype=np.bool_)
-    for t, opens in enumerate(priced):
+    shape = target.shape
+    held, share = np.zeros(shape), np.full(shape, np.nan)
+    ended, lapsed = (np.zeros(shape, dtype=np.bool_) for _ in range(2))
+    weights, party = np.zeros(shape[1]), np.zeros(shape[1], dtype=np.bool_)
+    before, overdue = weights, party
+    missing, growth = sessions_missing(matrices.priced), _growth(matrices)
+    for t, opens in enumerate(matrices.priced):
+        equity = 1.0 + weights @ (growth[t] - 1)
+        if equity <= 0:
+            break
+        weights = weights * growth[t] / equity
         ended[t] = (before != 0) & ~opens & (missing[t] > LONGEST_GAP + 1)
         now = np.where(opens, target[t], np.where(ended[t], 0.0, before))
         lapsed[t] = ~opens & (before == 0) & (target[t] != 0)
-        party = (now != 0) | lapsed[t]
-        share[t, ended[t]] = 0.0
-        if (now != before).any() or (party != among).any():
-            traded = opens & ((now != 0) | (before != 0))
-            share[t, traded] = now[traded] / max(1, party.sum())
-        held[t], before, among = now, now, party
+        earlier, party = party, (now != 0) | lapsed[t]
+        if (now != before).any() or (party != earlier).any() or (overdue & opens).any():
+            stuck = (now != 0) & ~opens
+            free = max(0.0, 1 - np.abs(weights[stuck]).sum()) * (1 - reserve)
+            ordered = ended[t] | (opens & ((now != 0) | (before != 0)))
+            share[t, ordered] = now[ordered] * free / max(1, (party & ~stuck).sum())
+            weights, overdue = np.where(ordered, share[t], weights), stuck
+        held[t] = before = now
     return Positions(held, share, ended, lapsed)
+
+
+def _growth(matrices: PriceMatrices) -> NDArray[np.float64]:
+    """Return what each price at a session's open is of that at the one before; 1 where nothing is known."""
+    price = at_open(matrices)
+    return np.nan_to_num(np.vstack([np.ones_like(price[:1]), price[1:] / price[:-1]]), nan=1.0)
 
 
 def _lean(probability: float | None, edge: float, *, short: bool) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -13,8 +12,7 @@ from backtests.metrics import Metrics, measure
 from backtests.positions import kept, plan, wanted
 from backtests.vectorized import PositionsPortfolio, curve_statistics, portfolio_from_positions
 
-if TYPE_CHECKING:
-    from backtests.positions import Positions
+_BPS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +32,8 @@ class UnderlyingResult:
         Of closed trades and of the curve.
     buy_and_hold
         The same numbers of the comparison.
+    series, tickers
+        Series of prices, and the tickers that they are of: see `matrices.price_matrices`.
     forecasts
         Forecasts that decided a session.
     lapsed
@@ -47,6 +47,8 @@ class UnderlyingResult:
     trades: pl.DataFrame
     metrics: Metrics
     buy_and_hold: Metrics
+    series: int
+    tickers: int
     forecasts: int
     lapsed: int
     ended_value: float
@@ -94,12 +96,13 @@ def underlying_signals(
     matrices = price_matrices(prices, set(forecasts["underlying"]))
     asked = wanted(forecasts, matrices, edge=edge, short=short)
 
-    def account(positions: Positions) -> PositionsPortfolio:
-        return portfolio_from_positions(matrices, positions, fees_bps=fees_bps, initial_cash=initial_cash)
-
-    positions = plan(asked.target, matrices.priced)
-    mine = account(positions)
-    other = account(plan(kept(asked.covered, matrices.priced), matrices.priced))
+    # Turning the whole account around costs two fees.
+    targets = asked.target, kept(asked.covered, matrices.priced)
+    positions, keeping = (plan(target, matrices, reserve=2 * fees_bps / _BPS) for target in targets)
+    mine, other = (
+        portfolio_from_positions(matrices, held, fees=fees_bps / _BPS, initial_cash=initial_cash)
+        for held in (positions, keeping)
+    )
     curve = {"date": matrices.dates, "equity": mine.equity, "exposure": mine.exposure}
     return UnderlyingResult(
         initial_cash=initial_cash,
@@ -107,6 +110,8 @@ def underlying_signals(
         trades=mine.trades,
         metrics=_measured(mine, initial_cash),
         buy_and_hold=_measured(other, initial_cash),
+        series=len(matrices.names),
+        tickers=len(set(matrices.tickers)),
         forecasts=int(np.count_nonzero(asked.covered)),
         lapsed=int(np.count_nonzero(positions.lapsed)),
         ended_value=mine.ended_value,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from backtests.matrices import carried
+from backtests.matrices import at_open, carried
 from backtests.metrics import SESSIONS_PER_YEAR, CurveStatistics, session_returns, varies
 from strikelake.contracts import MULTIPLIER
 from strikelake.errors import DatasetError
@@ -155,41 +155,36 @@ def curve_statistics(equity: Sequence[float]) -> CurveStatistics:
 
 
 def portfolio_from_positions(
-    matrices: PriceMatrices, positions: Positions, *, fees_bps: float, initial_cash: float
+    matrices: PriceMatrices, positions: Positions, *, fees: float, initial_cash: float
 ) -> PositionsPortfolio:
     """Account for positions with `vectorbt.Portfolio.from_orders`: one cash account, fractional shares.
 
-    Orders are executed at the open, sells before buys, and buys as far as the cash goes; what has ended is
-    closed at its last close. Positions without a bar are valued at their last close.
+    Orders are executed at the open, sells before buys; what has ended is closed at its last close. Positions
+    without a bar are valued at their last close.
 
     Parameters
     ----------
     matrices, positions
         Of the same sessions and series.
-    fees_bps
-        Of traded value, in hundredths of a per cent.
+    fees
+        Share of traded value.
     initial_cash
         Dollars.
     """
     import pandas as pd
     import vectorbt as vbt
 
-    last = carried(matrices.closes)
-    before = np.vstack([np.full((1, last.shape[1]), np.nan), last[:-1]])
     # Nothing is held before a series' first bar, but vectorbt wants a price there too.
-    at_open = np.nan_to_num(np.where(matrices.priced, matrices.opens, before), nan=1.0)
-    closes = np.nan_to_num(last, nan=1.0)
+    seen, closes = (np.nan_to_num(p, nan=1.0) for p in (at_open(matrices), carried(matrices.closes)))
     portfolio = vbt.Portfolio.from_orders(
-        pd.DataFrame(
-            closes, index=pd.DatetimeIndex(pd.to_datetime(matrices.dates)), columns=matrices.names
-        ),
+        pd.DataFrame(closes, index=pd.DatetimeIndex(pd.to_datetime(matrices.dates)), columns=matrices.names),
         size=positions.share,
         size_type="targetpercent",
         direction="both",
-        price=at_open,
+        price=seen,
         # The default values the account at the order's own price; the open is what a trader sees.
-        val_price=at_open,
-        fees=fees_bps / 10_000,
+        val_price=seen,
+        fees=fees,
         init_cash=initial_cash,
         cash_sharing=True,
         group_by=True,

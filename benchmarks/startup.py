@@ -33,9 +33,7 @@ def main() -> None:
         ratio = median / medians["strikelake"]
         print(f"{program:<12}{median:>10.3f}{min(taken[program]):>8.3f}{ratio:>8.1f}")
     if medians["strikelake"] > TARGET_SECONDS:
-        sys.exit(
-            f"missed: --help took {medians['strikelake']:.3f} s, the target is {TARGET_SECONDS} s"
-        )
+        sys.exit(f"missed: --help took {medians['strikelake']:.3f} s, the target is {TARGET_SECONDS} s")
 
 
 if __name__ == "__main__":

@@ -87,44 +87,31 @@ def resample(minute_bars: pl.DataFrame, bar: str = "30m") -> pl.DataFrame:
     ValueError
         When `bar` is not a width inside a session.
     """
-    if bar == "1d":
-        raise ValueError("minute bars are resampled inside a session: for 1d use from_day_bars on day bars")
-    width = width_minutes(bar) * NS_PER_MINUTE
-    inside = _with_session(minute_bars).filter(
-        pl.col("ts_ns") >= pl.col("open_ns"), pl.col("ts_ns") < pl.col("close_ns")
-    )
-    window_end = pl.col("open_ns") + ((pl.col("ts_ns") - pl.col("open_ns")) // width + 1) * width
-    whole = (
-        inside.with_columns(asof=pl.min_horizontal(window_end, "close_ns"))
-        .sort("ticker", "ts_ns")
-        .group_by("ticker", "asof", maintain_order=True)
-        .agg(
-            pl.col("date").first(),
-            pl.col("open").first(),
-            pl.col("high").max(),
-            pl.col("low").min(),
-            pl.col("close").last(),
-            pl.col("volume").sum(),
-        )
-    )
-    return _with_segments(whole.rename({"ticker": "underlying"}))
+    return _with_segments(_windows(minute_bars, bar))
 
 
-def join(earlier: pl.DataFrame, later: pl.DataFrame) -> pl.DataFrame:
-    """Return two frames of bars as one, with the segments that resampling all of it at once would give.
+def extend(bars: pl.DataFrame, minute_bars: pl.DataFrame, bar: str = "30m") -> pl.DataFrame:
+    """Return bars and those of other minutes, as if all of their minutes had been resampled at once.
 
     Parameters
     ----------
-    earlier, later
-        `COLUMNS`, bars of one width; where both hold a bar, the one of `later` counts.
+    bars
+        `COLUMNS`, of width `bar`; none of their windows may be in `minute_bars`.
+    minute_bars, bar
+        As in `resample`.
 
     Returns
     -------
     pl.DataFrame
-        `COLUMNS`.
+        `COLUMNS`; segments are numbered anew.
+
+    Raises
+    ------
+    ValueError
+        When `bar` is not a width inside a session.
     """
-    rows = pl.concat([earlier.drop("segment"), later.drop("segment")])
-    return _with_segments(rows.unique(["underlying", "asof"], keep="last", maintain_order=True))
+    others = _windows(minute_bars, bar)
+    return _with_segments(pl.concat([bars.select(others.columns), others], how="vertical_relaxed"))
 
 
 def from_day_bars(day_bars: pl.DataFrame) -> pl.DataFrame:
@@ -142,6 +129,31 @@ def from_day_bars(day_bars: pl.DataFrame) -> pl.DataFrame:
     """
     rows = _with_session(day_bars).rename({"ticker": "underlying"})
     return _with_segments(rows.with_columns(asof="close_ns"))
+
+
+def _windows(minute_bars: pl.DataFrame, bar: str) -> pl.DataFrame:
+    """Return one row for each window with a minute, sorted by its underlying and end."""
+    if bar == "1d":
+        raise ValueError("minute bars are resampled inside a session: for 1d use from_day_bars on day bars")
+    width = width_minutes(bar) * NS_PER_MINUTE
+    inside = _with_session(minute_bars).filter(
+        pl.col("ts_ns") >= pl.col("open_ns"), pl.col("ts_ns") < pl.col("close_ns")
+    )
+    window_end = pl.col("open_ns") + ((pl.col("ts_ns") - pl.col("open_ns")) // width + 1) * width
+    return (
+        inside.with_columns(asof=pl.min_horizontal(window_end, "close_ns"))
+        .sort("ticker", "ts_ns")
+        .group_by("ticker", "asof", maintain_order=True)
+        .agg(
+            pl.col("date").first(),
+            pl.col("open").first(),
+            pl.col("high").max(),
+            pl.col("low").min(),
+            pl.col("close").last(),
+            pl.col("volume").sum(),
+        )
+        .rename({"ticker": "underlying"})
+    )
 
 
 def _with_session(rows: pl.DataFrame) -> pl.DataFrame:

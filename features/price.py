@@ -71,9 +71,10 @@ def rsi(inputs: Inputs) -> FloatArray:
     import talib
 
     close = inputs["close"]
-    moved = np.concatenate(([0.0], np.abs(np.diff(close))))
-    recent = windows.weighted_sum(moved, np.ones(32 * _RSI - 1))
-    return np.where(recent > 0.0, talib.RSI(close, _RSI), np.nan)
+    rows = np.arange(len(close))
+    moved = np.concatenate(([False], np.diff(close) != 0.0))
+    still = rows - np.maximum.accumulate(np.where(moved, rows, -1))
+    return np.where(still < 32 * _RSI - 1, talib.RSI(close, _RSI), np.nan)
 
 
 def bollinger_z(inputs: Inputs) -> FloatArray:

@@ -50,34 +50,69 @@ def weighted_sum(values: FloatArray, weights: FloatArray) -> FloatArray:
 
 def mean(values: FloatArray, window: int) -> FloatArray:
     """Return the mean of each window; NaN before the first whole one."""
-    return weighted_sum(values, np.ones(window)) / window
+    return _spread_out(_means(values, window), len(values))
 
 
 def covariance(first: FloatArray, second: FloatArray, window: int) -> FloatArray:
     """Return the population covariance inside each window, about the window's own means."""
-    whole = len(first) - window + 1
-    result = np.full(len(first), np.nan)
-    if whole > 0:
-        centre_1, centre_2 = mean(first, window)[window - 1 :], mean(second, window)[window - 1 :]
-        total = np.zeros(whole)
-        for offset in range(window):
-            rows = slice(offset, offset + whole)
-            total += (first[rows] - centre_1) * (second[rows] - centre_2)
-        result[window - 1 :] = total / window
-    return result
+    centres = _means(first, window), _means(second, window)
+    return _spread_out(_products(first, second, *centres, window), len(first))
 
 
 def deviation(values: FloatArray, window: int) -> FloatArray:
     """Return the population standard deviation of each window; NaN where the window does not move."""
-    spread = np.sqrt(covariance(values, values, window))
-    return np.where(spread > _ROUNDING * np.abs(mean(values, window)), spread, np.nan)
+    return _spread_out(_deviations(values, _means(values, window), window), len(values))
 
 
 def z_score(values: FloatArray, window: int) -> FloatArray:
     """Return how many standard deviations each value is above its window's mean."""
-    return (values - mean(values, window)) / deviation(values, window)
+    centre = _means(values, window)
+    return _spread_out((values[window - 1 :] - centre) / _deviations(values, centre, window), len(values))
 
 
 def correlation(first: FloatArray, second: FloatArray, window: int) -> FloatArray:
     """Return the correlation inside each window; NaN where either side does not move."""
-    return covariance(first, second, window) / (deviation(first, window) * deviation(second, window))
+    centre_1, centre_2 = _means(first, window), _means(second, window)
+    shared = _products(first, second, centre_1, centre_2, window)
+    alone = _deviations(first, centre_1, window) * _deviations(second, centre_2, window)
+    return _spread_out(shared / alone, len(first))
+
+
+def _spread_out(whole: FloatArray, length: int) -> FloatArray:
+    """Return one value a row from one value a whole window: NaN before the first."""
+    result = np.full(length, np.nan)
+    result[length - len(whole) :] = whole
+    return result
+
+
+def _means(values: FloatArray, window: int) -> FloatArray:
+    whole = max(len(values) - window + 1, 0)
+    total = np.zeros(whole)
+    for offset in range(window):
+        total += values[offset : offset + whole]
+    return total / window
+
+
+def _products(
+    first: FloatArray, second: FloatArray, centre_1: FloatArray, centre_2: FloatArray, window: int
+) -> FloatArray:
+    """Return the mean product of the distances from the centres, for each whole window."""
+    whole = len(centre_1)
+    total = np.zeros(whole)
+    for offset in range(window):
+        rows = slice(offset, offset + whole)
+        distance = first[rows] - centre_1
+        distance *= second[rows] - centre_2
+        total += distance
+    return total / window
+
+
+def _deviations(values: FloatArray, centre: FloatArray, window: int) -> FloatArray:
+    whole = len(centre)
+    total = np.zeros(whole)
+    for offset in range(window):
+        distance = values[offset : offset + whole] - centre
+        distance *= distance
+        total += distance
+    spread = np.sqrt(total / window)
+    return np.where(spread > _ROUNDING * np.abs(centre), spread, np.nan)

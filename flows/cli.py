@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from flows.lake_cli import lake_app
 from strikelake.errors import StrikelakeError
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 sandbox_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="The embedded local market.")
 app.add_typer(sandbox_app, name="sandbox")
+app.add_typer(lake_app, name="lake")
 
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
 FlatFilesOption = Annotated[
@@ -45,8 +47,8 @@ ReferenceOption = Annotated[
     typer.Option("--reference", metavar="DIR", help="splits.csv, dividends.csv, treasury_curves*.csv."),
 ]
 LakeOption = Annotated[
-    Path | None,
-    typer.Option("--lake", metavar="DIR", help="The lake's folder; data/lake unless configured otherwise."),
+    str | None,
+    typer.Option("--lake", metavar="DIR", help="A folder or s3://…; data/lake unless configured otherwise."),
 ]
 BarOption = Annotated[
     str | None, typer.Option("--bar", help="30m, 1d, or auto: 30m where the lake has minute bars.")
@@ -318,13 +320,13 @@ def up(
 
 
 @contextmanager
-def _running(lake: Path | None, *, verbose: bool, home: str = "data/prefect/private") -> Iterator[None]:
+def _running(lake: str | None, *, verbose: bool, home: str = "data/prefect/private") -> Iterator[None]:
     """Give flows an API to report to, draw progress bars, and keep Prefect quiet unless asked."""
     from flows.runtime import prefect_api
     from flows.settings import load
 
     if lake is not None:
-        os.environ["STRIKELAKE_LAKE__ROOT"] = str(lake.resolve())
+        os.environ["STRIKELAKE_LAKE__ROOT"] = lake if "://" in lake else str(Path(lake).resolve())
     with prefect_api(load(), home=home, verbose=verbose), _bars():
         yield
 

@@ -36,7 +36,7 @@ def run_demo(*, seed: int, sessions: int, console: Console) -> None:
 
     settings = load()
     folder = settings.path("data/demo")
-    for name in ("lake", "reports", "journal", "summary.json"):
+    for name in ("lake", "reports", "journal", "requests.db", "summary.json"):
         _remove(folder / name)
     began = time.perf_counter()
     with _sandbox(folder / "market", seed, sessions) as sandbox, _environment(variables(sandbox, folder)):
@@ -85,6 +85,8 @@ def variables(sandbox: RunningSandbox, folder: Path) -> dict[str, str]:
         "TRADING_MODE": "paper",
         "STRIKELAKE_CLOCK__ENDPOINT": sandbox.clock_url,
         "STRIKELAKE_LAKE__ROOT": str(folder / "lake"),
+        "STRIKELAKE_REST__BUDGET_FILE": str(folder / "requests.db"),
+        "STRIKELAKE_REST__SETTLE_SECONDS": "0",
         "STRIKELAKE_REPORTS": str(folder / "reports"),
         "STRIKELAKE_TRADING__JOURNAL": str(folder / "journal" / "intents.db"),
         "STRIKELAKE_TRACKING__EXPERIMENT": "strikelake-demo",

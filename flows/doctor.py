@@ -140,7 +140,20 @@ def _endpoints(settings: Settings, reach: Callable[[str], bool]) -> Iterator[Che
             yield Check(name, Status.WARNING, f"{url} does not answer", remedy)
 
 
+def _bucket(settings: Settings) -> Check:
+    from flows import wiring
+    from strikelake.errors import LakeError
+
+    try:
+        count = len(wiring.lake(settings).tables())
+    except LakeError as error:
+        return Check("lake", Status.FAILURE, settings.lake.root, str(error))
+    return Check("lake", Status.OK, f"{settings.lake.root} answers and has {count} tables")
+
+
 def _disk(settings: Settings) -> Check:
+    if "://" in settings.lake.root:
+        return _bucket(settings)
     root = settings.path(settings.lake.root)
     nearest = next(folder for folder in (root, *root.parents) if folder.is_dir())
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,16 +10,22 @@ from typing import TYPE_CHECKING
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows import artifacts, progress, ranges, wiring
+from flows import accounts, artifacts, progress, ranges, wiring
 from flows.settings import load, nearest
 from pipelines import ingest as pipeline
 from pipelines.reference import load_reference
+from pipelines.reference_rest import load_reference_from_rest
+from pipelines.top_up import reconcile_top_ups
 from strikelake.errors import ConfigError, VendorUnavailableError
 from strikelake.vendors.flat_files import Dataset, FlatFiles
+from strikelake.vendors.quote_filter import QuoteFilter
 
 if TYPE_CHECKING:
+    from flows.settings import Settings
     from pipelines.ingest import IngestReport
     from strikelake.lake.store import Lake
+
+logger = logging.getLogger(__name__)
 
 
 @flow(name="ingest")
@@ -41,7 +48,7 @@ def ingest(
         A folder in the vendor's layout, instead of S3.
     reference
         A folder with splits, dividends and treasury curves; by default the one called `reference` beside
-        `flat_files`, when it exists.
+        `flat_files`, when it exists, and otherwise the vendor's REST, when its key is set.
     """
     settings = load()
     wanted = _chosen(datasets) if datasets else settings.flat_files.datasets
@@ -50,19 +57,46 @@ def ingest(
     folder = reference or _beside(flat_files)
     if folder is not None:
         load_reference(lake, folder)
+    elif settings.api_key is not None:
+        _reference_from_rest(lake, settings, first)
+    else:
+        logger.warning(
+            "no splits, dividends or yields were loaded: give --reference FOLDER, or set POLYGON_API_KEY "
+            "to have them from REST"
+        )
     report = _ingest(
         lake,
         wiring.flat_files(settings, flat_files),
         wanted,
         (first, last),
         settings.flat_files.bad_share,
+        _quotes(settings),
     )
+    for differences in reconcile_top_ups(lake):
+        logger.info("the flat file against the same day's bars from REST: %s", differences)
     artifacts.ingestion(report)
     return report
 
 
 def _worth_another_try(_task: object, _run: object, state: object) -> bool:
     return isinstance(getattr(state, "data", None), VendorUnavailableError)
+
+
+@task(
+    name="reference data",
+    retries=2,
+    retry_delay_seconds=[30, 120],
+    retry_condition_fn=_worth_another_try,
+    cache_policy=NO_CACHE,
+)
+def _reference_from_rest(lake: Lake, settings: Settings, start: date) -> None:
+    rest = wiring.market_data(settings)
+    try:
+        report = load_reference_from_rest(lake, rest.connection, accounts.tier(settings).symbols, start)
+    finally:
+        rest.close()
+    for refused in report.refused:
+        logger.warning("%s", refused)
 
 
 @task(
@@ -73,10 +107,27 @@ def _worth_another_try(_task: object, _run: object, state: object) -> bool:
     cache_policy=NO_CACHE,
 )
 def _ingest(
-    lake: Lake, source: FlatFiles, datasets: tuple[Dataset, ...], span: tuple[date, date], bad_share: float
+    lake: Lake,
+    source: FlatFiles,
+    datasets: tuple[Dataset, ...],
+    span: tuple[date, date],
+    bad_share: float,
+    quotes: QuoteFilter,
 ) -> IngestReport:
     advance = progress.advance("flat files")
-    return pipeline.ingest(lake, source, datasets, *span, progress=advance, bad_share=bad_share)
+    report = pipeline.ingest(
+        lake, source, datasets, *span, progress=advance, bad_share=bad_share, quotes=quotes
+    )
+    listed = sum(each.listed for each in report.datasets)
+    advance(listed, listed)
+    return report
+
+
+def _quotes(settings: Settings) -> QuoteFilter:
+    chosen = settings.flat_files.quotes
+    symbols = accounts.tier(settings).symbols if chosen.underlyings == "tier" else chosen.underlyings
+    underlyings = None if symbols == "all" else frozenset(symbols)
+    return QuoteFilter(underlyings, chosen.max_dte, chosen.sampling)
 
 
 def _chosen(names: list[str]) -> tuple[Dataset, ...]:

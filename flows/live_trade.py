@@ -52,7 +52,7 @@ def _trade(settings: Settings, wanted: date | None) -> SessionReport:
     clock = wiring.clock(settings)
     day = session_of(wanted or et_date(clock.now())).date
     broker = wiring.broker(settings)
-    market_data = wiring.market_data(settings)
+    market_data = wiring.live_market_data(settings)
     scorer = wiring.registry(settings, _BAR).champion()
     plan = _plan(settings, wiring.lake(settings), broker, day)
     with wiring.journal(settings) as journal:
@@ -69,9 +69,9 @@ def _plan(settings: Settings, lake: Lake, broker: Broker, day: date) -> SessionP
     )
     return SessionPlan(
         session=day,
-        underlyings=tuple(sorted(before.minutes["ticker"].unique())),
+        underlyings=tuple(sorted(before.bars["underlying"].unique())),
         limits=limits,
-        history_minutes=before.minutes,
+        history_bars=before.bars,
         options=before.options,
         rate=settings.trading.default_rate,
         correlations=correlations(daily_returns(closes.collect())),

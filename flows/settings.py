@@ -49,26 +49,38 @@ class _Section(BaseModel):
 
 
 class LakeSection(_Section):
-    """Where the lake is: a folder."""
+    """Where the lake is: a folder, or s3://bucket/prefix."""
 
     root: str
 
 
+class QuotesSection(_Section):
+    """Which quotes of options are kept; `tier` is the symbols of the account's tier."""
+
+    underlyings: Literal["tier", "all"] | tuple[str, ...]
+    max_dte: int | None = Field(ge=0)
+    sampling: Literal["minute", "all"]
+
+
 class FlatFilesSection(_Section):
-    """Where flat files come from, and which."""
+    """Where flat files come from, which, and what is kept of the largest of them."""
 
     endpoint: str
     bucket: str
     datasets: tuple[Dataset, ...]
     bad_share: Share
     timeout_seconds: float = Field(gt=0)
+    quotes: QuotesSection
 
 
 class RestSection(_Section):
-    """The data vendor's REST endpoint."""
+    """The data vendor's REST endpoint, and whether and where its requests are counted."""
 
     endpoint: str
     timeout_seconds: float = Field(gt=0)
+    enforce_budget: bool
+    budget_file: str
+    settle_seconds: float = Field(ge=0, le=30)
 
 
 class BrokerSection(_Section):
@@ -200,7 +212,7 @@ class Settings(BaseSettings):
             self.s3_secret_key,
             "POLYGON_S3_ACCESS_KEY",
             "POLYGON_S3_SECRET_KEY",
-            "flat files",
+            "reading flat files",
         )
 
     def broker_keys(self) -> tuple[str, str]:
@@ -229,6 +241,21 @@ class Settings(BaseSettings):
                 "(MASSIVE_API_KEY is the same)"
             )
         return self.api_key.get_secret_value()
+
+
+def bucket_options(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the credentials and the endpoint of a lake in a bucket, from the usual AWS variables.
+
+    Examples
+    --------
+    >>> bucket_options({"AWS_ENDPOINT_URL_S3": "http://localhost:9000", "HOME": "/root"})
+    {'AWS_REGION': 'us-east-1', 'AWS_ENDPOINT_URL': 'http://localhost:9000'}
+    """
+    keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1"
+    endpoint = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
+    found = {name: environment[name] for name in keys if environment.get(name)}
+    return found | {"AWS_REGION": region} | ({"AWS_ENDPOINT_URL": endpoint} if endpoint else {})
 
 
 def home() -> Path:

@@ -23,14 +23,22 @@ if TYPE_CHECKING:
     from pipelines.train import TrainingReport
 
 _COLOURS = {"ok": "green", "warning": "yellow", "failure": "red"}
-_METRICS = ("accuracy", "precision", "recall", "f1", "auc", "log_loss", "base_rate")
+_METRICS = {
+    "accuracy": "acc.",
+    "precision": "prec.",
+    "recall": "recall",
+    "f1": "F1",
+    "auc": "AUC",
+    "log_loss": "log-loss",
+    "base_rate": "base",
+}
 _MANY = 3
 _COIN = log(2)
 
 
 def checks(found: Sequence[Check]) -> Table:
     """Show what `strikelake doctor` found."""
-    table = _table("", "check", "found", "what to do")
+    table = empty("", "check", "found", "what to do")
     for check in found:
         colour = _COLOURS[check.status]
         table.add_row(f"[{colour}]{check.status}[/]", check.name, check.found, check.remedy)
@@ -39,9 +47,7 @@ def checks(found: Sequence[Check]) -> Table:
 
 def ingestion(report: IngestReport) -> Table:
     """Show what one ingestion brought, by dataset."""
-    table = _table(
-        "dataset", ">files", ">new", ">unchanged", ">rows", ">rejected", "rejected for", ">no file"
-    )
+    table = empty("dataset", ">files", ">new", ">same", ">rows", ">bad", "rules broken", ">missing")
     for each in report.datasets:
         rules = ", ".join(f"{rule}: {count:,}" for rule, count in each.rules.items())
         numbers = (each.listed, each.ingested, each.unchanged, each.rows, each.rejected)
@@ -51,7 +57,7 @@ def ingestion(report: IngestReport) -> Table:
 
 def features(made: Featurized) -> Table:
     """Show what was priced and computed."""
-    table = _table("step", ">sessions", ">rows", "by status")
+    table = empty("step", ">sessions", ">rows", "by status")
     for priced in made.analytics:
         statuses = ", ".join(f"{status} {count:,}" for status, count in priced.by_status.items())
         table.add_row(
@@ -69,7 +75,7 @@ def training(report: TrainingReport | None) -> RenderableType:
     """Show every model's out-of-sample metrics."""
     if report is None:
         return "no session today: nothing was trained"
-    table = _table("model", ">version", *(f">{name}" for name in _METRICS), "")
+    table = empty("model", ">version", *(f">{short}" for short in _METRICS.values()), "")
     for model in report.models:
         values = [_number(model.metrics.get(f"oos_{name}")) for name in _METRICS]
         best = "[green]champion[/]" if model == report.champion else ""
@@ -83,7 +89,7 @@ def training(report: TrainingReport | None) -> RenderableType:
 
 def backtest(report: Backtested) -> Table:
     """Show a backtest's metrics."""
-    table = _table("backtest", "")
+    table = empty("backtest", "")
     for name, value in _measured(report):
         table.add_row(name, value)
     table.add_row("report", str(report.page))
@@ -92,7 +98,7 @@ def backtest(report: Backtested) -> Table:
 
 def session(report: SessionReport) -> Table:
     """Show what happened in a live session."""
-    table = _table(f"session of {report.session}", "")
+    table = empty(f"session of {report.session}", "")
     for name, value in _traded(report):
         table.add_row(name, value)
     return table
@@ -108,7 +114,7 @@ def research(done: Research) -> Iterator[RenderableType]:
 
 def summary(done: Research, traded: SessionReport, seconds: float) -> Table:
     """Show the demo in one table."""
-    table = _table("step", "result")
+    table = empty("step", "result")
     rows = ", ".join(f"{r.dataset} {r.rows:,}" for r in done.ingested.datasets)
     rejected = sum(r.rejected for r in done.ingested.datasets)
     table.add_row("rows ingested", f"{done.ingested.rows:,} ({rows}); {rejected:,} rejected")
@@ -119,7 +125,9 @@ def summary(done: Research, traded: SessionReport, seconds: float) -> Table:
         made = done.featurized.features
         table.add_row("features", f"{len(made.null_share)} features, {made.rows:,} values, {made.bar} bars")
     for model in done.trained.models:
-        scores = ", ".join(f"{name} {_number(model.metrics.get(f'oos_{name}'))}" for name in _METRICS)
+        scores = ", ".join(
+            f"{short} {_number(model.metrics.get(f'oos_{name}'))}" for name, short in _METRICS.items()
+        )
         table.add_row(f"{model.kind}, out of sample", scores)
     best = done.trained.champion
     loss = best.metrics["oos_log_loss"]
@@ -179,7 +187,7 @@ def _counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in items) or "nothing"
 
 
-def _table(*columns: str) -> Table:
+def empty(*columns: str) -> Table:
     """Return an empty table; a column that starts with > is aligned to the right."""
     table = Table(box=box.SIMPLE_HEAD, caption_justify="left")
     for index, column in enumerate(columns):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from flows.settings import home
-from strikelake.calendar import Clock, SystemClock
+from flows import accounts
+from flows.settings import bucket_options, home, load
+from strikelake.calendar import NS_PER_SECOND, Clock, SystemClock
 from strikelake.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -16,25 +18,34 @@ if TYPE_CHECKING:
 
     from flows.settings import Settings
     from models.registry import Registry
+    from pipelines.market_data import MarketData
     from strikelake.brokers.base import Broker
     from strikelake.journal.intents import IntentJournal
     from strikelake.lake.store import Lake
     from strikelake.vendors.flat_files import FlatFiles
+    from strikelake.vendors.limiter import RequestLimiter
+    from strikelake.vendors.live import LiveMarketData
     from strikelake.vendors.rest import RestMarketData
 
 _SQLITE = "sqlite:///"
+_PATIENCE_SECONDS = 300.0
+_LIVE_PATIENCE_SECONDS = 15.0
 
 
-def lake(settings: Settings) -> Lake:
-    """Return the lake."""
+def lake(settings: Settings, root: str | None = None) -> Lake:
+    """Return the lake, or another one at `root`; one in a bucket takes its keys from the AWS variables."""
     from strikelake.lake.store import Lake
 
-    return Lake(settings.path(settings.lake.root))
+    place = root or settings.lake.root
+    if "://" in place:
+        return Lake(place, storage_options=bucket_options(os.environ))
+    return Lake(root or settings.path(place))
 
 
 def flat_files(settings: Settings, directory: Path | None = None) -> FlatFiles:
     """Return the vendor's flat files on S3, or those of a folder in its layout."""
-    from strikelake.vendors.flat_files import DirectoryFlatFiles, S3FlatFiles
+    from strikelake.vendors.flat_files import DirectoryFlatFiles
+    from strikelake.vendors.flat_s3 import S3FlatFiles
 
     if directory is not None:
         return DirectoryFlatFiles(directory)
@@ -47,12 +58,57 @@ def flat_files(settings: Settings, directory: Path | None = None) -> FlatFiles:
     )
 
 
-def market_data(settings: Settings) -> RestMarketData:
-    """Return the data vendor's REST API."""
+def market_data(settings: Settings, *, patience_seconds: float = _PATIENCE_SECONDS) -> RestMarketData:
+    """Return the data vendor's REST API, within the request budget of the account's tier.
+
+    Parameters
+    ----------
+    settings
+        Names the key, the endpoint, the account's balance, and the file in which requests are counted.
+    patience_seconds
+        How long a request waits for the budget at most.
+    """
     from strikelake.vendors.rest import RestMarketData
 
     endpoint = settings.rest_endpoint or settings.rest.endpoint
-    return RestMarketData(settings.vendor_key(), endpoint, timeout=settings.rest.timeout_seconds)
+    time = clock(settings)
+    limiter = _limiter(settings, time, patience_seconds) if settings.rest.enforce_budget else None
+    return RestMarketData(settings.vendor_key(), endpoint, settings.rest.timeout_seconds, limiter, time)
+
+
+def market(settings: Settings | None = None) -> MarketData:
+    """Return the one interface to market data, for notebooks: `from flows.wiring import market`.
+
+    Without a key of the vendor it reads the lake alone.
+
+    Parameters
+    ----------
+    settings
+        By default those of `config/`, `.env` and the environment.
+    """
+    from pipelines.market_data import MarketData
+
+    known = settings or load()
+    rest = market_data(known) if known.api_key is not None else None
+    return MarketData(lake(known), rest, clock(known))
+
+
+def live_market_data(settings: Settings) -> LiveMarketData:
+    """Return the data vendor's REST API for a live session: nothing waits so long that a decision is late."""
+    from strikelake.vendors.live import LiveMarketData
+
+    rest = market_data(settings, patience_seconds=_LIVE_PATIENCE_SECONDS)
+    settle_ns = round(settings.rest.settle_seconds * NS_PER_SECOND)
+    return LiveMarketData(rest, clock(settings), settle_ns=settle_ns)
+
+
+def _limiter(settings: Settings, time: Clock, patience_seconds: float) -> RequestLimiter:
+    from strikelake.vendors.limiter import Budget, RequestLimiter
+
+    tier = accounts.tier(settings)
+    budget = Budget(tier.requests_per_minute, tier.requests_per_day)
+    patience_ns = round(patience_seconds * NS_PER_SECOND)
+    return RequestLimiter(settings.path(settings.rest.budget_file), budget, time, patience_ns=patience_ns)
 
 
 def broker(settings: Settings) -> Broker:

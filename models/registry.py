@@ -1,13 +1,13 @@
-"""Runs, model versions and the champion, kept by MLflow; only this module and `models.flavours` import it.
+"""Runs, model versions and the champion, kept by MLflow.
+
+Only this module, `models.records` and `models.flavours` import it.
 
 Everything goes through a client with an explicit address. MLflow's fluent functions would change the tracking
 address of the whole process.
 """
 
-import json
 import logging
 import os
-import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,8 +19,9 @@ from typing import Any
 import polars as pl
 
 from models.flavours import log_model, save_native, save_onnx
+from models.records import pages, record, record_metrics
 from models.scoring import Scorer, load_scorer
-from models.versions import FORECASTS_FILE, Candidate, Lineage, ModelVersion, lineage_from_tags
+from models.versions import FORECASTS_FILE, Candidate, Lineage, ModelVersion, data_versions, lineage_from_tags
 from strikelake.errors import NoChampionError
 
 CHAMPION = "champion"
@@ -57,7 +58,7 @@ class Registry:
         """Open the parent run of one training and give its id; it is marked failed if the block raises."""
         client = self._client()
         run_id = str(client.create_run(self._experiment_id(client), run_name="training").info.run_id)
-        _log(client, run_id, parameters=parameters, tags=lineage.tags())
+        record(client, run_id, parameters=parameters, tags=lineage.tags())
         with _ending(client, run_id):
             yield run_id
 
@@ -85,13 +86,13 @@ class Registry:
         tags = {**lineage.tags(), "kind": kind, "mlflow.parentRunId": training_id}
         run_id = str(client.create_run(experiment, run_name=kind, tags=tags).info.run_id)
         with _ending(client, run_id):
-            _log(client, run_id, parameters=candidate.fitted.parameters)
+            record(client, run_id, parameters=candidate.fitted.parameters)
             with TemporaryDirectory() as folder:
                 candidate.write(Path(folder))
                 client.log_artifacts(run_id, folder)
             log_model(client, run_id, "native", save_native, candidate, lineage)
             model_id = log_model(client, run_id, "onnx", save_onnx, candidate, lineage)
-            _log_metrics(client, run_id, candidate, lineage, model_id)
+            record_metrics(client, run_id, candidate, lineage, model_id)
         if not client.search_registered_models(f"name = '{self.model_name}'"):
             client.create_registered_model(self.model_name)
         created = client.create_model_version(
@@ -106,7 +107,7 @@ class Registry:
     def summarise(self, training_id: str, winner: ModelVersion) -> None:
         """Copy the winner's metrics to the parent run, so that trainings compare in one table."""
         tags = {"winner": winner.kind, "winner_version": str(winner.version)}
-        _log(self._client(), training_id, metrics=winner.metrics, tags=tags)
+        record(self._client(), training_id, metrics=winner.metrics, tags=tags)
 
     def promote(self, version: int) -> None:
         """Make a version the champion: the one that predicts and trades from now on."""
@@ -167,6 +168,33 @@ class Registry:
         client, version = self._champion()
         with TemporaryDirectory() as folder:
             return pl.read_parquet(client.download_artifacts(version.run_id, FORECASTS_FILE, folder))
+
+    def referenced_versions(self) -> dict[str, set[int]]:
+        """Return the versions of lake tables that the experiment's runs were made from.
+
+        Returns
+        -------
+        dict
+            Versions by table. Deleted runs count until MLflow purges them: models that they registered stay.
+            Without these versions their training sets cannot be rebuilt.
+        """
+        database = _database(self.tracking_uri)
+        if database is not None and not database.exists():
+            return {}
+        client = self._client()
+        experiment = client.get_experiment_by_name(self.experiment)
+        if experiment is None:
+            return {}
+        from mlflow.entities import ViewType
+
+        runs = pages(
+            client.search_runs, experiment_ids=[experiment.experiment_id], run_view_type=ViewType.ALL
+        )
+        found: dict[str, set[int]] = {}
+        for run in runs:
+            for table, number in data_versions(run.data.tags).items():
+                found.setdefault(table, set()).add(number)
+        return found
 
     def _champion(self) -> tuple[Any, Any]:
         nobody = NoChampionError(
@@ -238,47 +266,3 @@ def _model_version(version: Any, metrics: Mapping[str, float]) -> ModelVersion:
         lineage=lineage_from_tags(version.tags),
         metrics={name: value for name, value in metrics.items() if name.startswith("oos_")},
     )
-
-
-def _log(
-    client: Any,
-    run_id: str,
-    *,
-    metrics: Mapping[str, float] | None = None,
-    parameters: Mapping[str, object] | None = None,
-    tags: Mapping[str, str] | None = None,
-) -> None:
-    from mlflow.entities import Metric, Param, RunTag
-
-    now = _now_ms()
-    client.log_batch(
-        run_id,
-        [Metric(name, value, now, 0) for name, value in (metrics or {}).items()],
-        [Param(name, str(value)) for name, value in (parameters or {}).items()],
-        [RunTag(name, value) for name, value in (tags or {}).items()],
-    )
-
-
-def _log_metrics(client: Any, run_id: str, candidate: Candidate, lineage: Lineage, model_id: str) -> None:
-    """Log metrics linked to their model and dataset; a fold's number is its step."""
-    from mlflow.entities import Dataset, DatasetInput, Metric
-
-    name, digest = f"{lineage.bar}-{lineage.horizon}", lineage.digest()
-    source = json.dumps(dict(lineage.versions), sort_keys=True)
-    client.log_inputs(run_id, [DatasetInput(Dataset(name, digest, "lake", source))])
-    steps = [(candidate.evaluation.metrics(), 0)]
-    steps += [(fold.metrics("fold_"), step) for step, fold in enumerate(candidate.folds)]
-    now = _now_ms()
-    client.log_batch(
-        run_id,
-        [
-            Metric(key, value, now, step, model_id=model_id, dataset_name=name, dataset_digest=digest)
-            for values, step in steps
-            for key, value in values.items()
-        ],
-    )
-
-
-def _now_ms() -> int:
-    # When a record is written, which MLflow wants with each metric; no result depends on it.
-    return time.time_ns() // 1_000_000

@@ -130,7 +130,21 @@ def lineage_from_tags(tags: Mapping[str, str]) -> Lineage:
     >>> lineage_from_tags(lineage.version_tags()) == lineage
     True
     """
-    versions = {tag.removeprefix("data."): int(tags[tag]) for tag in tags if tag.startswith("data.")}
     return Lineage(
-        tuple(json.loads(tags["features"])), tags["bar"], int(tags["horizon"]), versions, tags["code_version"]
+        tuple(json.loads(tags["features"])),
+        tags["bar"],
+        int(tags["horizon"]),
+        data_versions(tags),
+        tags["code_version"],
     )
+
+
+def data_versions(tags: Mapping[str, str]) -> dict[str, int]:
+    """Return the version of each lake table that tags of a run name.
+
+    Examples
+    --------
+    >>> data_versions({"bar": "30m", "data.features": "3"})
+    {'features': 3}
+    """
+    return {tag.removeprefix("data."): int(tags[tag]) for tag in tags if tag.startswith("data.")}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from strikelake.lake.store import Lake
+    from strikelake.lake.tables import Versions
 
 _KEY = ("asof", "underlying", "date")
 _FEWEST_ROWS = 100
@@ -63,7 +64,7 @@ def assemble(
     bar: str,
     horizon: int,
     underlyings: Collection[str] | None = None,
-    as_of: Mapping[str, int] | None = None,
+    as_of: Versions = None,
 ) -> Dataset:
     """Return the training set of a range of dates.
 
@@ -81,7 +82,8 @@ def assemble(
     underlyings
         Tickers to keep; None keeps all that have features.
     as_of
-        Versions by table to read; None reads the latest of each and says which.
+        Versions by table to read, or a moment: those current then; None reads the latest of each. The result
+        says which were read.
 
     Returns
     -------
@@ -94,7 +96,7 @@ def assemble(
     DatasetError
         When too few rows are left, or all labels are the same; the message has the counts and what to do.
     """
-    versions = dict(lake.versions() if as_of is None else as_of)
+    versions = lake.resolve(as_of)
     wide = _wide(lake, start, end, bar, underlyings, versions)
     bars = read_bars(lake, start, end, bar=bar, underlyings=underlyings, as_of=versions)
     labelled = wide.join(

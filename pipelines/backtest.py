@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from backtests.assumptions import options_assumptions, underlyings_assumptions
 from backtests.costs import Costs
 from backtests.engine import replay
 from backtests.metrics import Metrics, measure
 from backtests.report import write_report
 from backtests.results import Assumptions, BacktestResult
-from backtests.vectorized import UnderlyingResult, curve_statistics, portfolio_from_fills, underlying_signals
+from backtests.underlyings import UnderlyingResult, underlying_signals
+from backtests.underlyings_report import write_underlyings_report
+from backtests.vectorized import curve_statistics, portfolio_from_fills
 from pipelines.market import LakeMarket
 from strikelake.calendar import NS_PER_SECOND, et_date, next_session, sessions
 from strikelake.errors import DatasetError
@@ -59,6 +62,28 @@ class BacktestReport:
     ledger_gap: float
     assumptions: Mapping[str, str]
     page: Path
+
+
+@dataclass(frozen=True, slots=True)
+class UnderlyingsReport:
+    """A backtest of the underlyings.
+
+    Attributes
+    ----------
+    metrics
+        Performance; the curve's numbers come from vectorbt.
+    result
+        Curve, trades, and the comparison with keeping the same names.
+    page
+        The report's `index.html`.
+    assumptions
+        What the numbers rest on, in words.
+    """
+
+    metrics: Metrics
+    result: UnderlyingResult
+    page: Path
+    assumptions: Mapping[str, str]
 
 
 def backtest_options(
@@ -127,7 +152,15 @@ def backtest_options(
         exposure=marks.select((pl.col("open_value") / pl.col("equity")).mean()).item(),
         final_equity=closes["equity"][-1],
     )
-    words = _in_words(assumptions, limits, bar, horizon, len(signals), left_out, market.default_rate_sessions)
+    words = options_assumptions(
+        assumptions,
+        limits,
+        bar=bar,
+        horizon=horizon,
+        signals=len(signals),
+        left_out=left_out,
+        default_rate_sessions=market.default_rate_sessions,
+    )
     return BacktestReport(
         metrics=metrics,
         result=result,
@@ -144,22 +177,26 @@ def backtest_underlyings(
     start: date,
     end: date,
     *,
+    report_dir: Path,
     edge: float = 0.0,
     fees_bps: float = 1.0,
     initial_cash: float = 100_000.0,
     short: bool = False,
     as_of: Mapping[str, int] | None = None,
-) -> UnderlyingResult:
-    """Backtest forecasts on the underlyings' own day bars; see `backtests.vectorized.underlying_signals`.
+) -> UnderlyingsReport:
+    """Backtest forecasts on the underlyings' own day bars; see `backtests.underlyings.underlying_signals`.
 
     Parameters
     ----------
     lake
         Reads stock_day_bars, split-adjusted to `end`.
     forecasts
-        asof (ns UTC), underlying, probability; the last of each session counts.
+        asof (ns UTC), underlying, probability; out of sample, one per asof and underlying. The last of each
+        session counts.
     start, end
-        First and last date of the prices, both included.
+        First and last date of the prices, both included. Underlyings may lack sessions of it.
+    report_dir
+        Folder for the HTML report.
     edge, fees_bps, initial_cash, short
         As in `underlying_signals`.
     as_of
@@ -168,16 +205,27 @@ def backtest_underlyings(
     Raises
     ------
     DatasetError
-        When the prices have gaps, or none of the forecasts' underlyings.
+        When an underlying has two forecasts for one moment, or there are fewer than two sessions of prices.
     EmptyLakeError
         When the range has no day bars.
     """
+    _refuse_repeated(forecasts)
     names = sorted(set(forecasts["underlying"]))
     bars = adjusted_bars(lake, "stock_day_bars", start, end, names, as_of=as_of).collect()
     prices = bars.select("date", pl.col("ticker").alias("underlying"), "open", "close")
-    return underlying_signals(
+    result = underlying_signals(
         prices, forecasts, edge=edge, fees_bps=fees_bps, initial_cash=initial_cash, short=short
     )
+    words = underlyings_assumptions(
+        result,
+        edge=edge,
+        fees_bps=fees_bps,
+        short=short,
+        left_out=forecasts.height - result.forecasts,
+        silent=len(sessions(start, end)) - prices["date"].n_unique(),
+    )
+    page = write_underlyings_report(report_dir, "Underlyings backtest", result, words)
+    return UnderlyingsReport(result.metrics, result, page, words)
 
 
 def signals_from_forecasts(
@@ -194,12 +242,7 @@ def signals_from_forecasts(
     DatasetError
         When nothing is left, or an underlying has two forecasts for one moment.
     """
-    repeated = forecasts.filter(forecasts.select("asof", "underlying").is_duplicated())
-    if repeated.height:
-        raise DatasetError(
-            f"{repeated.height} forecasts share asof and underlying, the first of "
-            f"{repeated['underlying'][0]}: keep the forecasts of one model"
-        )
+    _refuse_repeated(forecasts)
     times = {moment for day in days for moment in decision_times(day)}
     acted = {asof: _decision_for(asof, bar) for asof in forecasts["asof"].unique()}
     exits = {asof: exit_time(asof, bar, horizon) for asof in acted}
@@ -221,34 +264,10 @@ def _decision_for(asof: int, bar: str) -> int:
     return decision_times(next_session(et_date(asof)))[0] if bar == "1d" else asof
 
 
-def _in_words(
-    assumptions: Assumptions,
-    limits: Limits,
-    bar: str,
-    horizon: int,
-    n_signals: int,
-    left_out: int,
-    default_rate_sessions: int,
-) -> dict[str, str]:
-    return {
-        "Decisions": f"{n_signals} signals on {bar} bars, {horizon} ahead; {left_out} forecasts fit none",
-        "Fills": (
-            f"at our side of the first quotes more than {assumptions.latency_ns / NS_PER_SECOND:g} s after "
-            "the decision that meet the limit, in full whatever the quoted size; else cancelled at the next "
-            "decision"
-        ),
-        "Limits": f"{limits.limit_slippage:.1%} beyond our side of the quote that the decision saw",
-        "Fees": f"${assumptions.costs.fee_per_contract} per contract and side, none at expiry",
-        "Marks": "bid for what is held long, ask for what is short; a long without a bid is worth nothing",
-        "Risk": (
-            f"{limits.risk_per_trade:.1%} of equity per trade, stop at {limits.stop_loss:.0%} of premium, "
-            f"{limits.position_limit:.0%} per position, {limits.max_portfolio_risk:.0%} in all, "
-            f"{limits.max_daily_loss:.0%} a day"
-        ),
-        "Expiry": "cash at intrinsic value on the underlying's last price; no early exercise or assignment",
-        "Model": (
-            "European implied volatility and delta at the mid, no dividends; "
-            f"{default_rate_sessions} sessions without a treasury curve used the default rate"
-        ),
-        "Statistics": "close to close, 252 sessions a year, risk-free rate 0, by vectorbt",
-    }
+def _refuse_repeated(forecasts: pl.DataFrame) -> None:
+    repeated = forecasts.filter(forecasts.select("asof", "underlying").is_duplicated())
+    if repeated.height:
+        raise DatasetError(
+            f"{repeated.height} forecasts share asof and underlying, the first of "
+            f"{repeated['underlying'][0]}: keep the forecasts of one model"
+        )

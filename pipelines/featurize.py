@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from features.bars import join, resample, width_minutes
+from features.bars import extend, width_minutes
 from features.catalog import build, catalog, history_sessions
 from pipelines.recall import bar_table, read_bars, read_options, sessions_before
 from strikelake.calendar import NS_PER_MINUTE, et_date, iso, session
@@ -177,10 +177,9 @@ def live_features(
     Parameters
     ----------
     history_bars
-        Finished bars (`features.bars.COLUMNS`) of width `bar`.
+        Bars (`features.bars.COLUMNS`) of width `bar`; those of sessions before that of `asof` are looked at.
     today_minutes
-        Stock minute bars; only those of the session of `asof` are looked at, and where the history holds a
-        bar of theirs, they count.
+        Stock minute bars; those of the session of `asof` are looked at.
     options
         Option summaries, or None.
     asof
@@ -202,9 +201,11 @@ def live_features(
         When `asof` does not end a bar, or a name is unknown.
     """
     _require_bar_end(asof, bar)
-    minutes = today_minutes.filter(pl.col("date") == et_date(asof), pl.col("available_at") <= asof)
-    today = resample(minutes.unique(["ticker", "ts_ns"], keep="last", maintain_order=True), bar)
-    bars = join(history_bars.filter(pl.col("asof") <= asof), today)
+    day = et_date(asof)
+    minutes = today_minutes.filter(pl.col("date") == day, pl.col("available_at") <= asof)
+    bars = extend(
+        history_bars.filter(pl.col("date") < day), minutes.unique(["ticker", "ts_ns"], keep="last"), bar
+    )
     known = None if options is None else options.filter(pl.col("available_at") <= asof)
     return build(bars, known, names).filter(pl.col("asof") == asof)
 

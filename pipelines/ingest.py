@@ -11,21 +11,23 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from pipelines.vet import quarantine, vet
+from pipelines.vet import quarantine, raise_refusals, vet
 from strikelake.calendar import sessions
 from strikelake.errors import (
-    BadFileError,
     CalendarError,
     EmptyLakeError,
     NotPublishedError,
-    QualityError,
     VendorError,
 )
 from strikelake.schemas import table
+from strikelake.vendors.flat_files import Dataset
+from strikelake.vendors.quote_filter import QuoteFilter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,12 +35,12 @@ if TYPE_CHECKING:
 
     from pipelines.vet import Outcome, Vetted
     from strikelake.lake.store import Lake
-    from strikelake.vendors.flat_files import Dataset, FlatFiles, SourceFile
+    from strikelake.vendors.flat_files import FlatFiles, SourceFile
 
-# Parsed rows stay in memory until their batch is committed.
 _BATCH_FILES = 256
 _BATCH_BYTES = 64_000_000
-_READERS = 2
+# A file of ticks needs more memory than one of bars.
+_BAR_READERS, _TICK_READERS = 2, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class DatasetReport:
         Files at the source, files committed by this run, files that the lake already held.
     rows, rejected, repaired
         Rows committed by this run, sent to quarantine, and mended in their known-bad window start.
+    unwanted
+        Quotes that the filter left aside.
     rules
         How many rows broke each rule.
     missing
@@ -70,6 +74,7 @@ class DatasetReport:
     rows: int
     rejected: int
     repaired: int
+    unwanted: int
     rules: dict[str, int]
     missing: tuple[date, ...]
     off_session: tuple[date, ...]
@@ -99,6 +104,7 @@ def ingest(
     progress: Callable[[int, int], None] | None = None,
     bad_share: float = 0.01,
     log: Callable[[str], None] | None = None,
+    quotes: QuoteFilter | None = None,
 ) -> IngestReport:
     """Bring the files of a range into the lake, except those that it already holds unchanged.
 
@@ -116,6 +122,8 @@ def ingest(
         Share of bad rows above which a file is not published.
     log
         Called with a line about each batch.
+    quotes
+        Which quotes of options to keep; by default the last of each minute of every contract.
 
     Returns
     -------
@@ -131,6 +139,8 @@ def ingest(
     QualityError, BadFileError
         At the end, when files were refused: all other files are in the lake by then. A refused file changes
         nothing but its row in `ingestions`; what the lake held of its date stays. The next run tries again.
+    LakeError
+        When the disk is full, or the lake may not be written.
     NotEntitledError, VendorUnavailableError
         At once, when the source fails; batches before are in the lake.
     """
@@ -143,27 +153,34 @@ def ingest(
         raise NotPublishedError(
             f"{source} has no files from {start} to {end} for {names}: check range and source"
         )
-    todo = {dataset: _todo(lake, dataset, files, expected) for dataset, files in listings.items()}
+    chosen = quotes or QuoteFilter()
+    todo = {dataset: _todo(lake, dataset, files, expected, chosen) for dataset, files in listings.items()}
     handled, total = 0, sum(map(len, todo.values()))
     outcomes: dict[Dataset, list[Outcome]] = {dataset: [] for dataset in datasets}
     for dataset in listings:
         for batch in _batches(todo[dataset]):
-            outcomes[dataset] += _ingest_batch(lake, source, dataset, batch, bad_share)
+            outcomes[dataset] += _ingest_batch(
+                lake, source, dataset, batch, bad_share, quotes or QuoteFilter()
+            )
             handled += len(batch)
             if progress:
                 progress(handled, total)
             if log:
                 log(f"{dataset}: {batch[0].date} to {batch[-1].date}, {handled} of {total} files")
-    _raise_refusals([outcome.fault for ended in outcomes.values() for outcome in ended if outcome.fault])
+    raise_refusals([outcome.fault for ended in outcomes.values() for outcome in ended if outcome.fault])
     reports = (_report(dataset, files, outcomes[dataset], expected) for dataset, files in listings.items())
     return IngestReport(tuple(reports), lake.versions())
 
 
-def _todo(lake: Lake, dataset: Dataset, files: list[SourceFile], expected: set[date]) -> list[SourceFile]:
+def _todo(
+    lake: Lake, dataset: Dataset, files: list[SourceFile], expected: set[date], quotes: QuoteFilter
+) -> list[SourceFile]:
     """Return the files that the lake does not hold as they are."""
     try:
         states = lake.scan("ingestions").filter(
-            (pl.col("dataset") == dataset) & (pl.col("state") == "committed")
+            (pl.col("dataset") == dataset)
+            & (pl.col("state") == "committed")
+            & (pl.col("detail") == _kept(dataset, quotes))
         )
         etags = dict(states.select("date", "etag").collect().iter_rows())
     except EmptyLakeError:
@@ -175,6 +192,11 @@ def _todo(lake: Lake, dataset: Dataset, files: list[SourceFile], expected: set[d
         for file in files
         if file.date in expected and not (file.date in held and etags.get(file.date) == file.etag)
     ]
+
+
+def _kept(dataset: Dataset, quotes: QuoteFilter) -> str:
+    """Return what was kept of a file, for its row in `ingestions`: with another filter it is read again."""
+    return str(quotes) if dataset is Dataset.OPTION_QUOTES else ""
 
 
 def _batches(files: list[SourceFile]) -> Iterator[list[SourceFile]]:
@@ -191,30 +213,37 @@ def _batches(files: list[SourceFile]) -> Iterator[list[SourceFile]]:
 
 
 def _ingest_batch(
-    lake: Lake, source: FlatFiles, dataset: Dataset, batch: list[SourceFile], bad_share: float
+    lake: Lake,
+    source: FlatFiles,
+    dataset: Dataset,
+    batch: list[SourceFile],
+    bad_share: float,
+    quotes: QuoteFilter,
 ) -> list[Outcome]:
     read: list[Vetted] = []
-    with ThreadPoolExecutor(_READERS) as pool:
+    readers = _TICK_READERS if dataset.is_tick else _BAR_READERS
+    with TemporaryDirectory(prefix="strikelake-") as folder, ThreadPoolExecutor(readers) as pool:
         try:
-            read.extend(pool.map(lambda file: vet(source, file, bad_share), batch))
+            read.extend(pool.map(lambda file: vet(source, file, bad_share, Path(folder), quotes), batch))
         except VendorError:
             # What arrived before the source failed is not fetched again.
-            _commit(lake, str(source), dataset, read)
+            _commit(lake, str(source), dataset, read, quotes)
             raise
-    _commit(lake, str(source), dataset, read)
+        _commit(lake, str(source), dataset, read, quotes)
     return [rows.outcome for rows in read]
 
 
-def _commit(lake: Lake, source: str, dataset: Dataset, read: list[Vetted]) -> None:
-    published = [rows for rows in read if not rows.outcome.fault]
-    frames = {rows.outcome.file.date: rows.good for rows in published}
+def _commit(lake: Lake, source: str, dataset: Dataset, read: list[Vetted], quotes: QuoteFilter) -> None:
+    staged = {rows.outcome.file.date: rows.good for rows in read if rows.good}
     version = None
-    if published:
-        bad = pl.concat([rows.bad for rows in published])
-        quarantine(lake, bad, replaces=pl.col("table_name") == dataset, days=frames, source=source)
-        version = lake.replace_many(dataset, frames, source=source)
+    if staged:
+        bad = pl.concat([rows.bad for rows in read])
+        quarantine(lake, bad, replaces=pl.col("table_name") == dataset, days=staged, source=source)
+        version = lake.replace_staged(dataset, staged, source=source)
     states = pl.DataFrame(
-        [_state(rows.outcome, version) for rows in read], schema=table("ingestions").columns, orient="row"
+        [_state(rows.outcome, version, _kept(dataset, quotes)) for rows in read],
+        schema=table("ingestions").columns,
+        orient="row",
     )
     handled = (pl.col("dataset") == dataset) & pl.col("date").is_in(states["date"].implode())
     if read:
@@ -223,7 +252,7 @@ def _commit(lake: Lake, source: str, dataset: Dataset, read: list[Vetted]) -> No
         )
 
 
-def _state(outcome: Outcome, version: int | None) -> dict[str, object]:
+def _state(outcome: Outcome, version: int | None, kept: str) -> dict[str, object]:
     file = outcome.file
     return {
         "dataset": str(file.dataset),
@@ -235,16 +264,8 @@ def _state(outcome: Outcome, version: int | None) -> dict[str, object]:
         "rows": outcome.rows,
         "rejected": outcome.rejected,
         "table_version": None if outcome.fault else version,
-        "detail": str(outcome.fault or ""),
+        "detail": str(outcome.fault or kept),
     }
-
-
-def _raise_refusals(faults: list[BadFileError | QualityError]) -> None:
-    if not faults:
-        return
-    kind = QualityError if any(isinstance(fault, QualityError) for fault in faults) else BadFileError
-    others = f" ({len(faults)} files in all: see state 'refused' in `ingestions`)" if len(faults) > 1 else ""
-    raise kind(f"{faults[0]}{others}") from faults[0]
 
 
 def _report(
@@ -262,6 +283,7 @@ def _report(
         rows=sum(outcome.rows for outcome in outcomes),
         rejected=sum(outcome.rejected for outcome in outcomes),
         repaired=sum(outcome.repaired for outcome in outcomes),
+        unwanted=sum(outcome.unwanted for outcome in outcomes),
         rules=dict(rules),
         missing=tuple(sorted(expected - days)),
         off_session=tuple(sorted(days - expected)),

@@ -14,10 +14,11 @@ from strikelake.errors import EmptyLakeError
 from strikelake.lake.views import adjusted_bars
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
     from datetime import date
 
     from strikelake.lake.store import Lake
+    from strikelake.lake.tables import Versions
 
 _OPTION_DAYS = timedelta(days=21)  # the two summaries before the first session are at most a week older each
 
@@ -52,7 +53,7 @@ def read_minutes(
     end: date,
     underlyings: Collection[str] | None = None,
     *,
-    as_of: Mapping[str, int] | None = None,
+    as_of: Versions = None,
 ) -> pl.DataFrame:
     """Return stock minute bars, adjusted for the splits up to `end`.
 
@@ -71,7 +72,7 @@ def read_bars(
     *,
     bar: str,
     underlyings: Collection[str] | None = None,
-    as_of: Mapping[str, int] | None = None,
+    as_of: Versions = None,
 ) -> pl.DataFrame:
     """Return bars of any width (`features.bars.COLUMNS`), adjusted for the splits up to `end`.
 
@@ -90,7 +91,12 @@ def read_bars(
 
 
 def read_options(
-    lake: Lake, start: date, end: date, underlyings: Collection[str] | None = None
+    lake: Lake,
+    start: date,
+    end: date,
+    underlyings: Collection[str] | None = None,
+    *,
+    as_of: Versions = None,
 ) -> pl.DataFrame | None:
     """Return option summaries for bars from `start` to `end`, or None where no option bar is priced.
 
@@ -98,8 +104,8 @@ def read_options(
     """
     first = start - _OPTION_DAYS
     try:
-        priced = lake.scan("option_analytics", first, end, underlyings=underlyings)
-        traded = lake.scan("option_day_bars", first, end, underlyings=underlyings)
+        priced = lake.scan("option_analytics", first, end, underlyings=underlyings, as_of=as_of)
+        traded = lake.scan("option_day_bars", first, end, underlyings=underlyings, as_of=as_of)
     except EmptyLakeError:
         return None
     analytics = priced.filter(pl.col("bar") == "1d").collect()

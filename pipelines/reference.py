@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from pipelines.availability import moments, opening
+from pipelines.symbols import load_symbols
 from pipelines.vet import quarantine
-from strikelake.calendar import et_ns, is_session, next_session, session
+from strikelake.calendar import et_ns, next_session
 from strikelake.errors import BadFileError, EmptyLakeError
 from strikelake.lake.quality import check, count_rules, quarantine_rows
 from strikelake.schemas import table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from datetime import date
+    from collections.abc import Iterable
 
     from strikelake.lake.store import Lake
 
@@ -46,13 +47,18 @@ _TENOR_DAYS = {
 
 @dataclass(frozen=True, slots=True)
 class ReferenceReport:
-    """What was loaded: file names, rows by kind, and how many rows broke each rule and went to quarantine."""
+    """What was loaded: file names, rows by kind, and how many rows broke each rule and went to quarantine.
+
+    `refused` says what the vendor's plan does not include, `symbols` counts ranges of tickers.
+    """
 
     files: tuple[str, ...]
     splits: int
     dividends: int
     yields: int
     rejected: dict[str, int]
+    refused: tuple[str, ...] = ()
+    symbols: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,7 @@ class _Loaded:
 
 
 def load_reference(lake: Lake, directory: str | Path) -> ReferenceReport:
-    """Load the reference files of a folder: `splits.csv`, `dividends.csv`, `treasury_curves*.csv`.
+    """Load the reference files of a folder: splits.csv, dividends.csv, treasury_curves*.csv, ticker_map.csv.
 
     Parameters
     ----------
@@ -98,18 +104,22 @@ def load_reference(lake: Lake, directory: str | Path) -> ReferenceReport:
     if (folder / "dividends.csv").is_file():
         actions["dividend"] = _actions(folder / "dividends.csv", "dividend", _DIVIDENDS)
     curves = [_curves(path) for path in sorted(folder.glob("treasury_curves*.csv"))]
+    tickers = folder / "ticker_map.csv"
     loaded = [*actions.values(), *curves]
-    if not loaded:
+    if not loaded and not tickers.is_file():
         raise EmptyLakeError(
-            f"{folder} has no splits.csv, dividends.csv or treasury_curves*.csv: add one of them"
+            f"{folder} has no splits.csv, dividends.csv, treasury_curves*.csv or ticker_map.csv: add one"
         )
     names = tuple(file.name for file in loaded)
-    bad = pl.concat([file.bad for file in loaded])
+    bad = pl.concat([pl.DataFrame(schema=table("quarantine").columns), *(file.bad for file in loaded)])
     quarantine(lake, bad, replaces=pl.col("source_key").is_in(names), source=str(folder))
     _store_actions(lake, actions, str(folder))
     rows = _store_yields(lake, curves, str(folder))
     counts = {action: file.good.height for action, file in actions.items()}
-    return ReferenceReport(names, counts.get("split", 0), counts.get("dividend", 0), rows, count_rules(bad))
+    symbols = load_symbols(lake, tickers) if tickers.is_file() else 0
+    return ReferenceReport(
+        names, counts.get("split", 0), counts.get("dividend", 0), rows, count_rules(bad), symbols=symbols
+    )
 
 
 def _store_actions(lake: Lake, actions: dict[str, _Loaded], source: str) -> None:
@@ -134,9 +144,9 @@ def _actions(path: Path, action: str, columns: dict[str, type[pl.DataType]]) -> 
     optional = {_DECLARED: pl.Date} if _DECLARED in strings.columns else {}
     typed = _typed(path, strings, columns | optional)
     day = "execution_date" if action == "split" else "ex_dividend_date"
-    known = _at(typed[day], _open)
+    known = moments(typed[day], opening)
     if optional:
-        declared = _at(typed[_DECLARED], lambda day: next_session(day).open_ns)
+        declared = moments(typed[_DECLARED], lambda day: next_session(day).open_ns)
         known = pl.select(pl.min_horizontal(known, declared)).to_series()
     absent = {name: pl.lit(None, dtype=pl.Float64) for name in ("split_from", "split_to", "cash_amount")}
     frame = typed.rename({day: "ex_date"}).with_columns(
@@ -158,7 +168,7 @@ def _curves(path: Path) -> _Loaded:
     typed = _typed(path, long, {"date": pl.Date, "yield_rate": pl.Float64})
     frame = typed.with_columns(
         tenor_days=pl.col("tenor").replace_strict(_TENOR_DAYS, return_dtype=pl.Int32),
-        available_at=_at(typed["date"], lambda day: et_ns(day, "18:00")),
+        available_at=moments(typed["date"], lambda day: et_ns(day, "18:00")),
     )
     return _checked(path, "treasury_yields", frame, "date")
 
@@ -213,13 +223,3 @@ def _checked(path: Path, name: str, frame: pl.DataFrame, day: str) -> _Loaded:
     ]
     quarantined = pl.concat([pl.DataFrame(schema=table("quarantine").columns), *parts])
     return _Loaded(path.name, checked.good, quarantined)
-
-
-def _at(days: pl.Series, moment: Callable[[date], int]) -> pl.Series:
-    """Return the moment of each date, null for null; the calendar is asked once a date."""
-    moments = {day: moment(day) for day in days.unique().drop_nulls()}
-    return days.replace_strict(list(moments), list(moments.values()), default=None, return_dtype=pl.Int64)
-
-
-def _open(day: date) -> int:
-    return session(day).open_ns if is_session(day) else next_session(day).open_ns

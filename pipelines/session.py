@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from pipelines.latency import DecisionTiming
     from pipelines.predict import Forecaster
     from pipelines.reconcile import Differences
     from strikelake.brokers.base import Broker
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 class MarketData(Protocol):
     """Today's market: the vendor's REST, or a replay."""
+
+    def prepare(self, tickers: list[str], start_ns: int, asof: int) -> None:
+        """Fetch what the decision at `asof` needs and is known before; it may take until a minute before."""
+        ...
 
     def minute_bars(self, tickers: list[str], start_ns: int, end_ns: int) -> pl.DataFrame:
         """Return the minute bars that ended in (start_ns, end_ns], as `schemas.StockMinuteBars`."""
@@ -62,8 +67,9 @@ class SessionPlan:
         Tickers to forecast.
     limits
         What the account may do.
-    history_minutes
-        Minute bars of the sessions before this one, as many as the features look back.
+    history_bars
+        Finished bars (`features.bars.COLUMNS`) of the sessions before this one, as many as the features look
+        back and as wide as the model's.
     options
         What the options features read, from the sessions before; None where no feature needs it.
     rate
@@ -75,7 +81,7 @@ class SessionPlan:
     session: date
     underlyings: tuple[str, ...]
     limits: Limits
-    history_minutes: pl.DataFrame
+    history_bars: pl.DataFrame
     options: pl.DataFrame | None
     rate: float
     correlations: Mapping[frozenset[str], float] = field(default_factory=dict)
@@ -106,7 +112,10 @@ class SessionReport:
     client_order_ids
         Of every order, in the order of the decisions.
     latency_ms
-        Of every order: from the bars' arrival to the order's departure, waits for the vendor left out.
+        Of every order: from the bars' arrival to the order's departure, waits for the vendor left out and
+        the orders before it included.
+    timings
+        Of every decision: its parts, and how long its first order took.
     halted
         Why entries were stopped, or None.
     problems
@@ -128,6 +137,7 @@ class SessionReport:
     marked: Decimal
     client_order_ids: tuple[str, ...]
     latency_ms: tuple[float, ...]
+    timings: tuple[DecisionTiming, ...]
     halted: str | None
     problems: tuple[str, ...]
     differences: Differences

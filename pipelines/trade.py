@@ -6,12 +6,13 @@ import logging
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
-from time import perf_counter
 from typing import TYPE_CHECKING
 
-from pipelines.observe import observe, warm_up
-from pipelines.place import send, withdraw, write_down
+from pipelines.latency import DecisionTiming, Stopwatch, undisturbed
+from pipelines.observe import observe
+from pipelines.place import forgo, send, withdraw, write_down
 from pipelines.reconcile import reconcile
+from pipelines.rehearse import rehearse
 from pipelines.session import SessionPlan, SessionReport, TradingDesk
 from strikelake.calendar import NS_PER_MINUTE, Session, iso, session
 from strikelake.decide import DayState, decide
@@ -21,10 +22,9 @@ from strikelake.orders import OrderStatus
 from strikelake.strategy.signals import DECISION_MINUTES, WITHDRAWAL_NS, actionable, decision_times
 
 if TYPE_CHECKING:
-    from pipelines.observe import Observation
     from pipelines.reconcile import Differences
-    from strikelake.decide import Decision
-    from strikelake.portfolio import Account
+    from strikelake.orders import OrderIntent
+    from strikelake.portfolio import Account, Holding
 
 __all__ = ["SessionPlan", "SessionReport", "TradingDesk", "run_session"]
 
@@ -43,10 +43,13 @@ class _Books:
     opening_equity: Decimal
     halted: str | None
     unexplained: bool = False
+    holdings: tuple[Holding, ...] = ()
+    working: tuple[OrderIntent, ...] = ()
     decisions: int = 0
     signals: int = 0
     denials: Counter[str] = field(default_factory=Counter)
     latency_ms: list[float] = field(default_factory=list)
+    timings: list[DecisionTiming] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     differences: set[str] = field(default_factory=set)
 
@@ -92,15 +95,17 @@ def run_session(desk: TradingDesk, plan: SessionPlan) -> SessionReport:
     """
     books = _open_books(desk, plan)
     try:
-        warm_up(books.day, desk, plan)
+        rehearse(books.day, books.account, desk.scorer, plan)
         for asof in decision_times(books.day):
             if desk.clock.now() > asof + MAX_LATENESS_NS:
                 books.problem(f"the decision of {iso(asof)} is over: skipped")
                 continue
+            desk.market_data.prepare(list(plan.underlyings), books.day.open_ns, asof)
             desk.clock.sleep_until(asof - WITHDRAWAL_NS)
             if _prepare(asof, desk, books):
                 desk.clock.sleep_until(asof)
-                _decide_and_send(asof, desk, plan, books)
+                with undisturbed():
+                    _decide_and_send(asof, desk, plan, books)
         desk.clock.sleep_until(books.day.close_ns)
         return _close_books(desk, books)
     finally:
@@ -133,6 +138,8 @@ def _prepare(asof: int, desk: TradingDesk, books: _Books) -> bool:
                 withdraw(record, desk.orders)
             books.note(iso(asof), reconcile(account_id, desk.orders))
         books.account = desk.broker.account()
+        books.holdings = desk.journal.trades(account_id).holdings
+        books.working = tuple(record.intent for record in desk.journal.open_intents(account_id))
     except BrokerUnavailableError as error:
         books.problem(f"no decision at {iso(asof)}: {error}")
         return False
@@ -140,23 +147,24 @@ def _prepare(asof: int, desk: TradingDesk, books: _Books) -> bool:
 
 
 def _decide_and_send(asof: int, desk: TradingDesk, plan: SessionPlan, books: _Books) -> None:
-    account_id = books.account.account_id
-    holdings = desk.journal.trades(account_id).holdings
-    working = tuple(record.intent for record in desk.journal.open_intents(account_id))
+    watch = Stopwatch()
+    holdings, working = books.holdings, books.working
     halted = books.halted is not None or books.unexplained
-    seen = observe(asof, books.day, (*holdings, *working), desk, plan, halted=halted)
+    seen = observe(asof, books.day, (*holdings, *working), desk, plan, halted=halted, watch=watch)
     state = DayState(books.day, books.opening_equity, halted, working, plan.correlations)
     decision = decide(asof, books.account, holdings, seen.signals, seen.chain, plan.limits, state)
-    books.decisions += 1
-    books.signals += len(actionable(seen.signals, plan.limits.min_edge))
-    books.denials.update(str(denial.code) for denial in decision.denials)
+    watch.lap("decide")
     for problem in seen.problems:
         books.problem(f"{iso(asof)}: {problem}")
     if decision.halted and not halted:
-        desk.journal.halt_session(plan.session, account_id)
+        desk.journal.halt_session(plan.session, books.account.account_id)
         books.halted = f"the daily loss was reached at {iso(asof)}"
         books.problem(books.halted)
-    _send_all(decision, seen, desk, books)
+    first = _send_all(decision.intents, desk, books, watch)
+    books.timings.append(DecisionTiming(asof, watch.parts, first))
+    books.decisions += 1
+    books.signals += len(actionable(seen.signals, plan.limits.min_edge))
+    books.denials.update(str(denial.code) for denial in decision.denials)
     logger.info(
         "%s: %d signals, %d orders, %d denials",
         iso(asof),
@@ -166,24 +174,38 @@ def _decide_and_send(asof: int, desk: TradingDesk, plan: SessionPlan, books: _Bo
     )
 
 
-def _send_all(decision: Decision, seen: Observation, desk: TradingDesk, books: _Books) -> None:
-    """Send exits, then entries; once an order is in doubt no entry follows, and exits still do."""
-    doubt = False
-    for intent in decision.intents:
-        if doubt and is_entry(intent):
-            books.problem(f"entry {intent.client_order_id} was not sent: an order before it is in doubt")
+def _send_all(
+    intents: tuple[OrderIntent, ...], desk: TradingDesk, books: _Books, watch: Stopwatch
+) -> float | None:
+    """Write all orders down, then send exits and then entries; return the first one's latency, ms.
+
+    Once an order is in doubt no entry follows, and exits still do.
+    """
+    if not intents:
+        return None
+    records = write_down(intents, books.account.account_id, desk.orders)
+    watch.lap("write")
+    first, doubt = watch.own_ms, False
+    for record in records:
+        name = record.intent.client_order_id
+        if doubt and is_entry(record.intent):
+            reason = "an order before it is in doubt"
+            forgo(record, desk.orders, reason)
+            books.problem(f"entry {name} was not sent: {reason}")
             continue
+        books.latency_ms.append(watch.own_ms)
         try:
-            record = write_down(intent, books.account.account_id, desk.orders)
-            books.latency_ms.append((perf_counter() - seen.received - seen.waited) * 1_000)
             order = send(record, desk.orders)
         except BrokerUnavailableError as error:
             books.problem(str(error))
             doubt = True
             continue
-        refused = desk.journal.find(intent.client_order_id)
+        finally:
+            watch.lap("send")
+        refused = desk.journal.find(name)
         if order.status is OrderStatus.REJECTED and refused is not None:
             books.problem(refused.detail)
+    return first
 
 
 def _close_books(desk: TradingDesk, books: _Books) -> SessionReport:
@@ -210,6 +232,7 @@ def _close_books(desk: TradingDesk, books: _Books) -> SessionReport:
         marked=account.equity - books.opening_equity,
         client_order_ids=names,
         latency_ms=tuple(books.latency_ms),
+        timings=tuple(books.timings),
         halted=books.halted or ("a position is not explained" if books.unexplained else None),
         problems=tuple(books.problems),
         differences=differences,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from strikelake.calendar import NS_PER_MINUTE
+from strikelake.lake.joins import newest_known
 from strikelake.pricing.parity import implied_spots
 
 OLDEST_PAIR = 5 * NS_PER_MINUTE
@@ -37,17 +38,16 @@ def with_underlying(options: pl.DataFrame, stocks: pl.DataFrame) -> pl.DataFrame
         Price and time are null for the last two: what adjusted contracts (AAPL1) deliver is not in their
         symbol. No price is younger than the option's own bar, so that `available_at` holds for the whole row.
     """
-    rows = options.sort("underlying", "available_at", "occ_symbol")
     adjusted, listed = _is_adjusted(), pl.col("underlying").is_in(stocks["ticker"].unique().to_list())
-    unlisted = rows.filter(~adjusted & ~listed)
+    unlisted = options.filter(~adjusted & ~listed)
     traded = stocks.select("available_at", underlying="ticker", price="close", at="ts_ns")
     implied = implied_spots(unlisted).select(
         "underlying", "expiration", "available_at", price="spot", at="ts_ns"
     )
     return pl.concat(
         [
-            _newest(rows.filter(adjusted), traded.clear(), ["underlying"], "adjusted"),
-            _newest(rows.filter(~adjusted & listed), traded, ["underlying"], "stock"),
+            _newest(options.filter(adjusted), traded.clear(), ["underlying"], "adjusted"),
+            _newest(options.filter(~adjusted & listed), traded, ["underlying"], "stock"),
             _newest(unlisted, implied, ["underlying", "expiration"], "parity", OLDEST_PAIR),
         ]
     )
@@ -57,15 +57,9 @@ def _newest(
     rows: pl.DataFrame, known: pl.DataFrame, by: list[str], source: str, oldest: int | None = None
 ) -> pl.DataFrame:
     """Join the newest known price at or before each row."""
-    # Both sides are sorted inside each group, the order that this join needs and cannot check by group.
-    joined = rows.join_asof(
-        known.sort(*by, "available_at"),
-        on="available_at",
-        by=by,
-        strategy="backward",
-        tolerance=oldest,
-        check_sortedness=False,
-    )
+    known = known.sort(*by, "available_at")
+    newest = newest_known(rows, known, by=by, on="available_at", oldest=oldest)
+    joined = rows.with_columns(known["price"].gather(newest), known["at"].gather(newest))
     found = pl.col("price").is_not_null() | pl.lit(source == "adjusted")
     return joined.with_columns(source=pl.when(found).then(pl.lit(source)).otherwise(pl.lit("none"))).rename(
         {"price": "underlying_price", "at": "underlying_ts_ns"}

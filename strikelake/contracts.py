@@ -85,7 +85,30 @@ class OptionContract:
     @property
     def underlying(self) -> str:
         """The underlying's ticker: SPX for SPXW, AAPL for AAPL1."""
-        return _INDEX_ROOTS.get(self.root, self.root.rstrip("0123456789"))
+        return underlying_of(self.root)
+
+
+def underlying_of(root: str) -> str:
+    """Return the underlying's ticker of an option root.
+
+    Examples
+    --------
+    >>> underlying_of("AAPL1"), underlying_of("SPXW")
+    ('AAPL', 'SPX')
+    """
+    letters = root.rstrip("0123456789")
+    return _INDEX_ROOTS.get(letters, letters)
+
+
+def index_roots() -> dict[str, str]:
+    """Return the roots that are no tickers, with their indices.
+
+    Examples
+    --------
+    >>> index_roots()["SPXW"]
+    'SPX'
+    """
+    return dict(_INDEX_ROOTS)
 
 
 def occ_columns(column: str) -> list[pl.Expr]:

@@ -11,14 +11,17 @@ import polars as pl
 
 from strikelake.errors import LakeError
 from strikelake.schemas import Quarantine
+from strikelake.schemas import table as table_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import date
 
+    from strikelake.lake.store import Lake
     from strikelake.schemas import TableSpec
 
 ROW_NUMBER = "row_number"
+_TIMES = frozenset({"date", "ts_ns", "asof"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +77,37 @@ def require(spec: TableSpec, *frames: pl.DataFrame) -> None:
     """
     for frame in frames:
         _require_columns(spec, frame)
-    if not frames:
-        return
-    _, failure = spec.schema.filter(pl.concat(frame.select(*spec.columns) for frame in frames))
-    if len(failure):
+    rows = [frame.select(*spec.columns) for frame in frames]
+    if rows and spec.key and spec.partition_by and _TIMES.isdisjoint(spec.key):
+        # The key holds within a date: the same contract comes again on the next.
+        rows = pl.concat(rows).partition_by("date")
+    elif rows:
+        rows = [pl.concat(rows)]
+    for part in rows:
+        _, failure = spec.schema.filter(part)
+        if not len(failure):
+            continue
         first = failure.invalid().row(0, named=True)
         broken = ", ".join(f"{rule} {count}" for rule, count in failure.counts().items())
         raise LakeError(
             f"{len(failure)} rows for {spec.name} break its rules ({broken}): mend what computes them; "
             f"the first is {first}"
+        )
+
+
+def require_day(spec: TableSpec, frame: pl.DataFrame, days: Collection[date]) -> None:
+    """Insist that rows are of some dates.
+
+    Raises
+    ------
+    LakeError
+        When a row is of another date.
+    """
+    foreign = frame.filter(~pl.col("date").is_in(list(days)))
+    if not foreign.is_empty():
+        raise LakeError(
+            f"{foreign.height} rows for {spec.name} are of {foreign['date'][0]} and not of "
+            f"{min(days)} to {max(days)}: give each date its own rows"
         )
 
 
@@ -108,6 +133,22 @@ def quarantine_rows(
         pl.col("rule"),
         pl.Series("raw", [raw[number] for number in bad[ROW_NUMBER]], dtype=pl.String),
     ).select(*Quarantine.column_names())
+
+
+def quarantined(lake: Lake, table: str | None = None, day: date | None = None) -> pl.DataFrame:
+    """Return rows of the `quarantine` table, by table, date and row number.
+
+    Raises
+    ------
+    EmptyLakeError
+        When there are none on that date, or no row was ever rejected.
+    LakeError
+        When there is no table of that name.
+    """
+    rows = lake.scan("quarantine", day, day)
+    if table is not None:
+        rows = rows.filter(pl.col("table_name") == table_spec(table).name)
+    return rows.sort("table_name", "date", "row_number").collect()
 
 
 def count_rules(bad: pl.DataFrame) -> dict[str, int]:

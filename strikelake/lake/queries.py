@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
 
@@ -10,13 +10,12 @@ from strikelake.errors import LakeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from strikelake.schemas import TableSpec
 
 
-def answer(query: str, views: Mapping[TableSpec, list[Path]]) -> pl.DataFrame:
-    """Run one SELECT over tables given by their Parquet files.
+def answer(query: str, views: Mapping[TableSpec, list[str] | Any]) -> pl.DataFrame:
+    """Run one SELECT over tables given by their Parquet files or as pyarrow datasets.
 
     Raises
     ------
@@ -30,7 +29,9 @@ def answer(query: str, views: Mapping[TableSpec, list[Path]]) -> pl.DataFrame:
     settings: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": False}
     with duckdb.connect(":memory:", config=settings) as connection:
         for spec, files in views.items():
-            if files:
+            if not isinstance(files, list):
+                connection.register(spec.name, files)
+            elif files:
                 connection.execute(_view(spec, files))
             else:
                 connection.register(spec.name, pl.DataFrame(schema=spec.columns).to_arrow())
@@ -46,8 +47,8 @@ def answer(query: str, views: Mapping[TableSpec, list[Path]]) -> pl.DataFrame:
     return rows
 
 
-def _view(spec: TableSpec, files: list[Path]) -> str:
-    listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
+def _view(spec: TableSpec, files: list[str]) -> str:
+    listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
     hive = ", hive_partitioning=true, hive_types={'date': DATE}" if spec.partition_by else ""
     columns = ", ".join(f'"{name}"' for name in spec.columns)
     return f"CREATE VIEW {spec.name} AS SELECT {columns} FROM read_parquet([{listed}]{hive})"  # noqa: S608 - names are ours

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
-from deltalake.exceptions import CommitFailedError
 
-from strikelake.errors import EmptyLakeError, LakeError
+from strikelake.errors import LakeError
 from strikelake.lake import versions
-from strikelake.lake.quality import require
+from strikelake.lake.bucket import Place, open_bucket
+from strikelake.lake.diffs import Diff, compare
+from strikelake.lake.quality import require, require_day
 from strikelake.lake.queries import answer
+from strikelake.lake.storage import Folder
+from strikelake.lake.tables import Latest, Table
 from strikelake.schemas import TableSpec, tables
 from strikelake.schemas import table as table_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
     from datetime import date
 
     from deltalake import DeltaTable
 
-AsOf = Mapping[str, int] | int | None
-"""Versions to read: of each table, of the one table asked for, or the latest of all."""
-
-_ATTEMPTS = 50
+    from strikelake.lake.staging import Staged
+    from strikelake.lake.tables import AsOf, Rows, Versions
 
 
 class Lake:
@@ -34,12 +35,15 @@ class Lake:
     Parameters
     ----------
     root
-        A local folder; need not exist.
+        A local folder, which need not exist, or ``s3://bucket/prefix``.
+    storage_options
+        Credentials and endpoint of a bucket by the names of the AWS variables, for example AWS_ACCESS_KEY_ID,
+        AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL; those of the environment otherwise.
 
     Raises
     ------
     LakeError
-        When `root` is a URL.
+        When `root` is a URL of something else than S3.
 
     Examples
     --------
@@ -47,32 +51,50 @@ class Lake:
     []
     """
 
-    def __init__(self, root: str | Path) -> None:
-        if "://" in str(root):
-            raise LakeError(f"the lake's root {root} is a URL: give a local folder")
-        self.root = Path(root)
+    def __init__(self, root: str | Path, *, storage_options: Mapping[str, str] | None = None) -> None:
+        url = "://" in str(root)
+        self.root: Path | str = str(root) if url else Path(root)
+        self._home: Place = open_bucket(str(root), storage_options) if url else Folder(Path(root))
+        self._seen: dict[str, Latest] = {}
 
     def __repr__(self) -> str:
         return f"Lake({str(self.root)!r})"
 
     def tables(self) -> list[str]:
         """Return the names of the tables that exist."""
-        return sorted(name for name in tables() if versions.exists(self.root / name))
+        return sorted(name for name in tables() if self.table(name).exists())
+
+    def table(self, name: str) -> Table:
+        """Return one table, which need not exist yet, for what looks after the lake."""
+        return Table(self._home.child(name), table_spec(name), self._seen)
 
     def versions(self) -> dict[str, int]:
         """Return the latest version of each table: `as_of` takes it to read the lake as it is now."""
-        return {name: versions.load(self.root / name).version() for name in self.tables()}
+        return {name: self.table(name).log().version() for name in self.tables()}
+
+    def versions_at(self, moment: datetime) -> dict[str, int]:
+        """Return the version of each table that was the latest at a moment, of the tables there were by then.
+
+        What counts is when *we* stored a version, not when its rows could be known.
+
+        Raises
+        ------
+        CalendarError
+            When `moment` has no time zone.
+        """
+        found = {name: versions.version_at(self.table(name).place, moment) for name in self.tables()}
+        return {name: version for name, version in found.items() if version is not None}
+
+    def resolve(self, as_of: Versions = None) -> dict[str, int]:
+        """Return the version of each table that `as_of` stands for: the latest of all by default."""
+        if as_of is None:
+            return self.versions()
+        return self.versions_at(as_of) if isinstance(as_of, datetime) else dict(as_of)
 
     def sessions(self, table: str, *, as_of: AsOf = None) -> list[date]:
         """Return the dates a table has rows of, in order; none for a table that does not exist."""
-        spec = table_spec(table)
-        if not versions.exists(self.root / table):
-            return []
-        files = versions.live(self._log(spec, as_of), spec).filter(pl.col("rows") > 0)
-        if spec.partition_by:
-            return files["date"].unique().sort().to_list()
-        rows = versions.scan_files(self.root / table, spec, files["path"])
-        return rows.select(pl.col(spec.day).unique().sort()).collect().to_series().to_list()
+        found = self.table(table)
+        return found.sessions(as_of) if found.exists() else []
 
     def replace(self, table: str, session: date, frame: pl.DataFrame, *, source: str = "") -> int:
         """Make `frame` the rows of one date; see `replace_many`."""
@@ -105,8 +127,15 @@ class Lake:
             raise LakeError(f"{table} is kept in one file: use overwrite or update")
         require(spec, *frames.values())
         for day, frame in frames.items():
-            _require_day(spec, frame, {day})
+            require_day(spec, frame, {day})
         return self._commit(spec, lambda _: dict(frames.items()), source)
+
+    def replace_staged(self, table: str, staged: Mapping[date, Staged], *, source: str = "") -> int:
+        """Make each staged file the rows of its date, all in one version; see `replace_many`.
+
+        The rows are taken as they are: whoever stages them has checked and sorted them.
+        """
+        return self._commit(table_spec(table), lambda _: dict(staged.items()), source)
 
     def overwrite(self, table: str, frame: pl.DataFrame, *, source: str = "") -> int:
         """Make `frame` the whole content of a table that is kept in one file; return the version.
@@ -154,14 +183,14 @@ class Lake:
             kept = "a file for each date: name the days" if spec.partition_by else "one file: name no days"
             raise LakeError(f"{table} is kept in {kept}")
 
-        def compute(log: DeltaTable) -> dict[date | None, pl.DataFrame]:
+        def compute(log: DeltaTable) -> Rows:
             files = versions.live(log, spec)
-            paths = files["path"] if days is None else files.filter(pl.col("date").is_in(list(days)))["path"]
-            new = change(versions.scan_files(self.root / table, spec, paths).collect())
+            chosen = files if days is None else files.filter(pl.col("date").is_in(list(days)))
+            new = change(self.table(table).rows(chosen).collect())
             require(spec, new)
             if days is None:
                 return {None: new}
-            _require_day(spec, new, days)
+            require_day(spec, new, days)
             return {day: new.filter(pl.col("date") == day) for day in days}
 
         return self._commit(spec, compute, source)
@@ -186,7 +215,8 @@ class Lake:
         underlyings
             Tickers to keep, by `underlying` or, in stock tables, by `ticker`.
         as_of
-            The version to read, or versions by table as `versions()` gives them; None is the latest.
+            The version to read; versions by table as `versions()` gives them; or a moment with a time
+            zone, to read what was stored by then. None is the latest.
 
         Returns
         -------
@@ -200,23 +230,42 @@ class Lake:
         LakeError
             When the table or the version is unknown.
         """
-        spec = table_spec(table)
-        if not versions.exists(self.root / table):
-            raise EmptyLakeError(f"the lake {self.root} has no table {table}: run {spec.made_by}")
-        files = versions.live(self._log(spec, as_of), spec).filter(pl.col("rows") > 0)
-        in_range = _between(spec.day, start, end)
-        chosen = files.filter(in_range) if spec.partition_by else files
-        rows = versions.scan_files(self.root / table, spec, chosen["path"])
-        if not spec.partition_by:
-            rows = rows.filter(in_range)
-        if chosen.is_empty() or (not spec.partition_by and rows.head(1).collect().is_empty()):
-            raise EmptyLakeError(self._nothing(spec, start, end, as_of))
+        rows = self.table(table).scan(start, end, as_of)
         if underlyings is not None:
-            column = "ticker" if "ticker" in spec.columns else "underlying"
+            column = "ticker" if "ticker" in table_spec(table).columns else "underlying"
             rows = rows.filter(pl.col(column).is_in(list(underlyings)))
         return rows
 
-    def sql(self, query: str, *, as_of: Mapping[str, int] | None = None) -> pl.DataFrame:
+    def diff(self, table: str, day: date | None, before: AsOf, after: AsOf = None) -> Diff:
+        """Tell which rows of a date were added, removed and changed between two versions.
+
+        Parameters
+        ----------
+        table
+            The table.
+        day
+            The date, by the column that `scan` selects by; None compares all rows.
+        before, after
+            Versions, or moments; `after` is the latest by default.
+
+        Returns
+        -------
+        Diff
+            The rows, by the table's key, and their counts. A date that a version lacks has no rows there.
+
+        Raises
+        ------
+        EmptyLakeError
+            When the table does not exist.
+        LakeError
+            When the table or a version is unknown.
+        """
+        found = self.table(table)
+        logs = [found.log(as_of) for as_of in (before, after)]
+        frames = [found.rows(versions.live(log, found.spec), day).collect() for log in logs]
+        return compare(found.spec, day, (logs[0].version(), logs[1].version()), frames[0], frames[1])
+
+    def sql(self, query: str, *, as_of: Versions = None) -> pl.DataFrame:
         """Answer a DuckDB query in which every table of the lake is a view.
 
         Parameters
@@ -224,7 +273,7 @@ class Lake:
         query
             One SELECT statement.
         as_of
-            Versions by table; only these tables are then visible. None shows the latest of all.
+            Versions by table, or a moment; only these tables are then visible. None shows the latest of all.
 
         Returns
         -------
@@ -242,49 +291,10 @@ class Lake:
         1
         """
         views = {}
-        for spec in map(table_spec, self.tables() if as_of is None else sorted(as_of)):
-            paths = versions.live(self._log(spec, as_of), spec)["path"]
-            views[spec] = [self.root / spec.name / path for path in paths]
+        for name, version in sorted(self.resolve(as_of).items()):
+            table = self.table(name)
+            views[table.spec] = table.view(version)
         return answer(query, views)
 
-    def _log(self, spec: TableSpec, as_of: AsOf) -> DeltaTable:
-        if isinstance(as_of, Mapping):
-            if spec.name not in as_of:
-                known = ", ".join(sorted(as_of))
-                raise LakeError(f"as_of names no version of {spec.name}, only of {known}: add it")
-            return versions.load(self.root / spec.name, as_of[spec.name])
-        return versions.load(self.root / spec.name, as_of)
-
-    def _commit(
-        self, spec: TableSpec, compute: Callable[[DeltaTable], dict[date | None, pl.DataFrame]], source: str
-    ) -> int:
-        folder = self.root / spec.name
-        versions.create(folder, spec)
-        for _ in range(_ATTEMPTS):
-            log = versions.load(folder)
-            staged = {day: versions.write(folder, spec, day, rows) for day, rows in compute(log).items()}
-            try:
-                return versions.commit(log, spec, staged, source)
-            except CommitFailedError:
-                continue
-        raise LakeError(f"{spec.name} is written by others without a pause: try again")
-
-    def _nothing(self, spec: TableSpec, start: date | None, end: date | None, as_of: AsOf) -> str:
-        held = self.sessions(spec.name, as_of=as_of)
-        holds = f"it holds {held[0]} to {held[-1]}" if held else "it is empty"
-        asked = f"from {start or 'the beginning'} to {end or 'the end'}"
-        return f"{spec.name} in {self.root} has no rows {asked} ({holds}): run {spec.made_by} for these dates"
-
-
-def _between(column: str, start: date | None, end: date | None) -> pl.Expr:
-    after = pl.lit(value=True) if start is None else pl.col(column) >= start
-    return after if end is None else after & (pl.col(column) <= end)
-
-
-def _require_day(spec: TableSpec, frame: pl.DataFrame, days: Collection[date]) -> None:
-    foreign = frame.filter(~pl.col("date").is_in(list(days)))
-    if not foreign.is_empty():
-        raise LakeError(
-            f"{foreign.height} rows for {spec.name} are of {foreign['date'][0]} and not of "
-            f"{min(days)} to {max(days)}: give each date its own rows"
-        )
+    def _commit(self, spec: TableSpec, compute: Callable[[DeltaTable], Rows], source: str) -> int:
+        return self.table(spec.name).commit(compute, source)

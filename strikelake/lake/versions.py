@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import time
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,16 +21,23 @@ from deltalake.exceptions import DeltaError
 from deltalake.schema import Schema
 from deltalake.transaction import AddAction, Transaction
 
+from strikelake.calendar import from_datetime
 from strikelake.errors import LakeError
+from strikelake.lake.staging import Staged
+from strikelake.lake.storage import unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import date
-    from pathlib import Path
+    from datetime import date, datetime
 
+    from strikelake.lake.bucket import Place
     from strikelake.schemas import TableSpec
 
-_ROW_GROUP = 65_536
+ROW_GROUP = 65_536
+WRITE_OPTIONS = {"compression": "zstd", "compression_level": 3, "store_schema": False}
+REMOVED = "_delta_log/_removed_versions.json"
+_ENTRY = re.compile(r"\d{20}\.json")
+_FILES = pl.Schema({"path": pl.String, "date": pl.Date, "rows": pl.Int64, "size": pl.Int64})
 # Every commit claims this name in the log. Delta itself lets two writers add the same new date side by side.
 _WRITER = "strikelake"
 
@@ -44,30 +51,38 @@ class Part:
     rows: int
 
 
-def exists(folder: Path) -> bool:
-    """Return whether the folder holds a table."""
-    return (folder / "_delta_log").is_dir()
+def exists(place: Place) -> bool:
+    """Return whether a table is there."""
+    return place.holds("_delta_log")
 
 
-def create(folder: Path, spec: TableSpec) -> None:
-    """Make an empty table, unless there is one. All its versions stay readable for ever."""
-    folder.mkdir(parents=True, exist_ok=True)
+def create(place: Place, spec: TableSpec) -> None:
+    """Make an empty table, unless there is one. Its log is never shortened.
+
+    Raises
+    ------
+    LakeError
+        When the place cannot be written.
+    """
+    if exists(place):
+        return
     options = {"delta.checkpointInterval": "10", "delta.enableExpiredLogCleanup": "false"}
     try:
         DeltaTable.create(
-            str(folder),
+            place.uri,
             _delta_schema(spec),
             mode="ignore",
             partition_by=list(spec.partition_by),
             configuration=options,
+            storage_options=place.options,
         )
-    except DeltaError as error:
+    except (DeltaError, OSError) as error:
         # Another process may have made it between the look and the write.
-        if not exists(folder):
-            raise LakeError(f"cannot create the table {spec.name} in {folder}: {error}") from error
+        if not exists(place):
+            raise unwritable(place.uri, error) from error
 
 
-def load(folder: Path, version: int | None = None) -> DeltaTable:
+def load(place: Place, version: int | None = None) -> DeltaTable:
     """Return the table at one version, the latest by default.
 
     Raises
@@ -75,16 +90,57 @@ def load(folder: Path, version: int | None = None) -> DeltaTable:
     LakeError
         When the table has no such version, or its log does not read.
     """
+    name = place.uri.rsplit("/", 1)[-1]
     try:
-        log = DeltaTable(str(folder))
+        log = DeltaTable(place.uri, storage_options=place.options)
         latest = log.version()
         if version is not None and not 0 <= version <= latest:
-            raise LakeError(f"{folder.name} has versions 0 to {latest}, not {version}: choose one of them")
+            raise LakeError(f"{name} has versions 0 to {latest}, not {version}: choose one of them")
         if version is not None and version != latest:
+            if version in removed(place):
+                raise LakeError(f"version {version} of {name} was vacuumed: read one that was kept")
             log.load_as_version(version)
-    except DeltaError as error:
-        raise LakeError(f"the Delta log in {folder} does not read: {error}; restore a backup") from error
+    except (DeltaError, OSError) as error:
+        raise LakeError(f"the Delta log in {place.uri} does not read: {error}; restore a backup") from error
     return log
+
+
+def entry(version: int) -> str:
+    """Return the path of a version's entry in the log."""
+    return f"_delta_log/{version:020}.json"
+
+
+def removed(place: Place) -> set[int]:
+    """Return the versions whose files were vacuumed."""
+    return set(json.loads(place.read(REMOVED) or b"[]"))
+
+
+def commits(place: Place) -> pl.DataFrame:
+    """Return when each version was made.
+
+    Returns
+    -------
+    pl.DataFrame
+        version (Int64), ts_ns (Int64), oldest first. A clock that was set back makes no version older than
+        the one before it.
+    """
+    # deltalake's own history of a log in a bucket can wait for minutes.
+    entries = sorted(name for name in place.names("_delta_log") if _ENTRY.fullmatch(name))
+    found = [(int(name[:20]), _stored_ns(place, name)) for name in entries]
+    frame = pl.DataFrame(found, schema={"version": pl.Int64, "ts_ns": pl.Int64}, orient="row")
+    return frame.sort("version").with_columns(pl.col("ts_ns").cum_max())
+
+
+def _stored_ns(place: Place, name: str) -> int:
+    lines = (place.read(f"_delta_log/{name}") or b"").splitlines()
+    told = next((line for line in lines if line.startswith(b'{"commitInfo"')), b"{}")
+    return int(json.loads(told).get("commitInfo", {}).get("timestamp", 0)) * 1_000_000
+
+
+def version_at(place: Place, moment: datetime) -> int | None:
+    """Return the version that was the latest at a moment, or None where there was none yet."""
+    made = commits(place).filter(pl.col("ts_ns") <= from_datetime(moment))
+    return None if made.is_empty() else int(made["version"][-1])
 
 
 def live(log: DeltaTable, spec: TableSpec) -> pl.DataFrame:
@@ -93,20 +149,22 @@ def live(log: DeltaTable, spec: TableSpec) -> pl.DataFrame:
     Returns
     -------
     pl.DataFrame
-        path (String), date (Date; null in tables without partitions), rows (Int64); by date.
+        path (String), date (Date; null without partitions), rows and size in bytes (Int64); by date.
     """
     files = pl.DataFrame(log.get_add_actions(flatten=True))
     if files.is_empty():
-        return pl.DataFrame(schema={"path": pl.String, "date": pl.Date, "rows": pl.Int64})
+        return pl.DataFrame(schema=_FILES)
     day = pl.col("partition.date") if spec.partition_by else pl.lit(None)
-    return files.select(
-        "path", day.cast(pl.Date).alias("date"), pl.col("num_records").cast(pl.Int64).alias("rows")
-    ).sort("date", "path")
+    return (
+        files.select("path", day.alias("date"), rows="num_records", size="size_bytes")
+        .cast(_FILES)
+        .sort("date", "path")
+    )
 
 
-def scan_files(folder: Path, spec: TableSpec, paths: Iterable[str]) -> pl.LazyFrame:
+def scan_files(place: Place, spec: TableSpec, paths: Iterable[str]) -> pl.LazyFrame:
     """Return the rows of some files with the columns of the table; polars skips dates a filter rules out."""
-    uris = [str(folder / path) for path in paths]
+    uris = [place.address(path) for path in paths]
     if not uris:
         return pl.LazyFrame(schema=spec.columns)
     partitioned = bool(spec.partition_by)
@@ -116,12 +174,15 @@ def scan_files(folder: Path, spec: TableSpec, paths: Iterable[str]) -> pl.LazyFr
         schema=spec.columns,
         hive_partitioning=partitioned,
         hive_schema={"date": pl.Date} if partitioned else None,
+        storage_options=place.options,
     )
     return frame.select(*spec.columns)
 
 
-def write(folder: Path, spec: TableSpec, day: date | None, frame: pl.DataFrame) -> Part | None:
+def write(place: Place, spec: TableSpec, day: date | None, frame: pl.DataFrame | Staged) -> Part | None:
     """Write rows as one sorted file; nothing for no rows."""
+    if isinstance(frame, Staged):
+        return Part(*frame.put(place, day), frame.rows) if day and frame.rows else None
     if frame.is_empty():
         return None
     columns = [name for name in spec.columns if name not in spec.partition_by]
@@ -130,16 +191,19 @@ def write(folder: Path, spec: TableSpec, day: date | None, frame: pl.DataFrame) 
     pq.write_table(
         rows.to_arrow(compat_level=pl.CompatLevel.oldest()),
         sink,
-        compression="zstd",
-        compression_level=3,
-        row_group_size=_ROW_GROUP,
-        store_schema=False,
+        row_group_size=ROW_GROUP,
+        **WRITE_OPTIONS,
     )
     content = sink.getvalue()
-    name = f"part-{hashlib.blake2b(content, digest_size=16).hexdigest()}.parquet"
+    name = file_name(content)
     path = name if day is None else f"date={day}/{name}"
-    _put(folder / path, content)
+    place.put(path, content)
     return Part(path, len(content), frame.height)
+
+
+def file_name(content: bytes) -> str:
+    """Return the name of a data file, which is a hash of its content."""
+    return f"part-{hashlib.blake2b(content, digest_size=16).hexdigest()}.parquet"
 
 
 def commit(log: DeltaTable, spec: TableSpec, staged: Mapping[date | None, Part | None], source: str) -> int:
@@ -187,7 +251,7 @@ def _changed(
     log: DeltaTable, spec: TableSpec, staged: Mapping[date | None, Part | None]
 ) -> dict[date | None, Part | None]:
     present: dict[date | None, set[str]] = {}
-    for path, day, _ in live(log, spec).iter_rows():
+    for path, day, *_ in live(log, spec).iter_rows():
         present.setdefault(day, set()).add(path)
     return {
         day: part
@@ -205,17 +269,6 @@ def _add(part: Part, day: date | None) -> AddAction:
         data_change=True,
         stats=json.dumps({"numRecords": part.rows}),
     )
-
-
-def _put(path: Path, content: bytes) -> None:
-    """Write a whole file or none. The temporary name is its own, so that two writers never share one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _delta_schema(spec: TableSpec) -> Schema:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -10,10 +10,11 @@ import polars as pl
 from strikelake.errors import EmptyLakeError, LakeError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
     from datetime import date
 
     from strikelake.lake.store import Lake
+    from strikelake.lake.tables import Versions
 
 _PRICES = ("open", "high", "low", "close")
 
@@ -25,7 +26,7 @@ def adjusted_bars(
     end: date,
     tickers: Collection[str] | None = None,
     *,
-    as_of: Mapping[str, int] | None = None,
+    as_of: Versions = None,
 ) -> pl.LazyFrame:
     """Return stock bars in the shares of the last day: adjusted for the splits inside the range.
 
@@ -43,7 +44,7 @@ def adjusted_bars(
     tickers
         What to keep; None is all.
     as_of
-        Versions by table.
+        Versions by table, or a moment: what the lake held by then.
 
     Returns
     -------
@@ -76,9 +77,9 @@ def adjusted_bars(
     )
 
 
-def _splits(lake: Lake, start: date, end: date, as_of: Mapping[str, int] | None) -> pl.DataFrame:
+def _splits(lake: Lake, start: date, end: date, as_of: Versions) -> pl.DataFrame:
     """Return ticker, ex_date and ratio of the splits that move rows of the range."""
-    if "corporate_actions" not in lake.tables():
+    if "corporate_actions" not in (lake.resolve(as_of) if isinstance(as_of, datetime) else lake.tables()):
         raise EmptyLakeError(
             f"the lake {lake.root} has no table corporate_actions, so that splits are unknown: run "
             "`strikelake ingest --reference FOLDER`, or read unadjusted bars with Lake.scan"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -92,11 +92,14 @@ class Exchange:
         Minute bars of all sessions, by ticker.
     listings
         The live session's contracts by OCC symbol, in the order of their symbols.
+    reference
+        Lines of the reference files by name: `splits`, `dividends`, `treasury_curves`.
     """
 
     live: Session
     stocks: dict[str, Bars]
     listings: dict[str, Listing]
+    reference: dict[str, list[dict[str, str | None]]] = field(default_factory=dict)
 
     @property
     def start_ns(self) -> int:
@@ -148,7 +151,9 @@ def load(directory: Path) -> Exchange:
         contract = OptionContract.parse(ticker)
         listings[contract.occ_symbol] = Listing(contract, open_interest, tapes[ticker])
     last = int(minutes["window_start"].max())  # type: ignore[arg-type]  # an Int64 column's max
-    return Exchange(session(et_date(last)), stocks, listings)
+    files = sorted((directory / "reference").glob("*.csv"))
+    reference = {path.stem: pl.read_csv(path, infer_schema=False).to_dicts() for path in files}
+    return Exchange(session(et_date(last)), stocks, listings, reference)
 
 
 def _tape(frame: pl.DataFrame) -> Tape:

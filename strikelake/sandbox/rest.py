@@ -12,8 +12,10 @@ import numpy as np
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from strikelake.calendar import NS_PER_SECOND, et_ns
+from strikelake.calendar import NS_PER_SECOND, et_date, et_ns, sessions
 from strikelake.pricing.greeks import greeks
+from strikelake.sandbox.rest_reference import actions, matches, yields
+from strikelake.sandbox.rest_stocks import bar, day_bars, grouped, snapshots
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 _NS_PER_MS = NS_PER_SECOND // 1000
 _AGGS_LIMIT, _AGGS_MAX = 5_000, 50_000
 _CHAIN_LIMIT, _CHAIN_MAX = 10, 250
+_LIST_LIMIT, _LIST_MAX = 10, 50_000
 
 
 class ProblemError(Exception):
@@ -45,6 +48,10 @@ def routes() -> list[Route]:
     return [
         Route(bars, _guarded(_aggs)),
         Route("/v3/snapshot/options/{underlying}", _guarded(_chain)),
+        Route("/v2/snapshot/locale/us/markets/stocks/tickers", _guarded(_stocks)),
+        Route("/v2/aggs/grouped/locale/us/market/stocks/{day}", _guarded(_grouped)),
+        Route("/v3/reference/{kind}", _guarded(_reference)),
+        Route("/fed/v1/treasury-yields", _guarded(_yields)),
     ]
 
 
@@ -69,20 +76,23 @@ def _guarded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
 
 
 async def _aggs(request: Request, venue: Venue) -> dict[str, Any]:
-    """Return minute bars that have ended, unadjusted: the simulated market has no splits yet."""
+    """Return minute bars that have ended, or day bars; unadjusted: the simulated market has no splits yet."""
     path, query = request.path_params, _query(request)
-    if (path["multiplier"], path["timespan"]) != (1, "minute"):
-        raise ProblemError(400, "the sandbox serves ranges of 1 minute only")
-    ticker = path["ticker"]
+    ticker, timespan = path["ticker"], path["timespan"]
+    if path["multiplier"] != 1 or timespan not in {"minute", "day"}:
+        raise ProblemError(400, "the sandbox serves ranges of 1 minute and 1 day only")
     start, end = _bound(path["start"], last=False), _bound(path["end"], last=True)
     limit = _limit(query, _AGGS_LIMIT, _AGGS_MAX)
     answer: dict[str, Any] = {"ticker": ticker, "adjusted": query.get("adjusted", "true") == "true"}
     rows: list[dict[str, Any]] = []
-    if ticker in venue.exchange.stocks:
+    if timespan == "day" and ticker in venue.exchange.stocks:
+        days = [session.date for session in sessions(et_date(start), et_date(end))]
+        rows = day_bars(ticker, days[:limit], venue)
+    elif ticker in venue.exchange.stocks:
         bars = venue.exchange.stocks[ticker]
         first = int(np.searchsorted(bars.start, start))
         stop = min(int(np.searchsorted(bars.start, end, side="right")), bars.known(venue.now))
-        rows = [_bar(bars, row) for row in range(first, min(stop, first + limit))]
+        rows = [bar(bars, row) for row in range(first, min(stop, first + limit))]
         if stop > first + limit:
             following = int(bars.start[first + limit]) // _NS_PER_MS
             target = f"/v2/aggs/ticker/{ticker}/range/1/minute/{following}/{path['end']}"
@@ -113,15 +123,36 @@ async def _chain(request: Request, venue: Venue) -> dict[str, Any]:
     return answer
 
 
-def _bar(bars: Any, row: int) -> dict[str, Any]:
-    names = {"v": bars.volume, "o": bars.open, "c": bars.close, "h": bars.high, "l": bars.low}
-    shown: dict[str, Any] = {name: float(values[row]) for name, values in names.items()}
-    middle = (bars.high[row] + bars.low[row] + bars.close[row]) / 3.0
-    return shown | {
-        "vw": round(float(middle), 4),
-        "t": int(bars.start[row]) // _NS_PER_MS,
-        "n": int(bars.transactions[row]),
-    }
+async def _grouped(request: Request, venue: Venue) -> dict[str, Any]:
+    day = et_date(_bound(request.path_params["day"], last=False))
+    return grouped(day, venue)
+
+
+async def _stocks(request: Request, venue: Venue) -> dict[str, Any]:
+    return snapshots(request.query_params.get("tickers", ""), venue)
+
+
+async def _reference(request: Request, venue: Venue) -> dict[str, Any]:
+    kind = request.path_params["kind"]
+    if kind not in {"splits", "dividends"}:
+        raise ProblemError(404, f"the sandbox has no {kind}")
+    return _listed(request, actions(kind, venue))
+
+
+async def _yields(request: Request, venue: Venue) -> dict[str, Any]:
+    return _listed(request, yields(venue))
+
+
+def _listed(request: Request, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the page of rows that a query asks for."""
+    query = _query(request)
+    found = [row for row in rows if matches(row, query)]
+    start = int(query.get("offset", "0"))
+    stop = start + _limit(query, _LIST_LIMIT, _LIST_MAX)
+    answer: dict[str, Any] = {"results": found[start:stop]}
+    if stop < len(found):
+        answer["next_url"] = _next_url(request, request.url.path, {**query, "offset": str(stop)})
+    return answer
 
 
 def _snapshot(listing: Listing, venue: Venue) -> dict[str, Any]:

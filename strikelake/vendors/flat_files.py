@@ -1,4 +1,4 @@
-"""The vendor's flat files: a gzipped CSV per dataset and session, on S3 or in a folder of the same layout.
+"""The vendor's flat files: a gzipped CSV per dataset and session; here, in a folder of the vendor's layout.
 
 Keys are `{prefix}/{kind}/YYYY/MM/YYYY-MM-DD.csv.gz`. A published file can be replaced later: its ETag tells.
 What a plan does not include can be listed, but answers 403 when read.
@@ -9,26 +9,25 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from strikelake.calendar import from_datetime
-from strikelake.errors import (
-    ConfigError,
-    MissingCredentialsError,
-    NotEntitledError,
-    NotPublishedError,
-    VendorError,
-    VendorUnavailableError,
-)
+from strikelake.errors import NotPublishedError, VendorUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
 _NAME = re.compile(r"(?:^|/)(\d{4}-\d{2}-\d{2})\.csv\.gz$")
-_REFUSED, _ABSENT, _THROTTLED, _SERVER_FAULT = 403, 404, 429, 500
+_MARKETS = {"stock": "us_stocks_sip", "option": "us_options_opra", "index": "us_indices"}
+_KINDS = {
+    "day_bars": "day_aggs_v1",
+    "minute_bars": "minute_aggs_v1",
+    "trades": "trades_v1",
+    "quotes": "quotes_v1",
+}
 
 
 class Dataset(StrEnum):
@@ -39,6 +38,11 @@ class Dataset(StrEnum):
     OPTION_DAY_BARS = "option_day_bars"
     OPTION_MINUTE_BARS = "option_minute_bars"
     OPTION_QUOTES = "option_quotes"
+    OPTION_TRADES = "option_trades"
+    STOCK_TRADES = "stock_trades"
+    STOCK_QUOTES = "stock_quotes"
+    INDEX_DAY_BARS = "index_day_bars"
+    INDEX_MINUTE_BARS = "index_minute_bars"
 
     @property
     def prefix(self) -> str:
@@ -49,13 +53,28 @@ class Dataset(StrEnum):
         >>> Dataset.OPTION_QUOTES.prefix
         'us_options_opra/quotes_v1'
         """
-        return {
-            Dataset.STOCK_DAY_BARS: "us_stocks_sip/day_aggs_v1",
-            Dataset.STOCK_MINUTE_BARS: "us_stocks_sip/minute_aggs_v1",
-            Dataset.OPTION_DAY_BARS: "us_options_opra/day_aggs_v1",
-            Dataset.OPTION_MINUTE_BARS: "us_options_opra/minute_aggs_v1",
-            Dataset.OPTION_QUOTES: "us_options_opra/quotes_v1",
-        }[self]
+        market, kind = self.value.split("_", 1)
+        return f"{_MARKETS[market]}/{_KINDS[kind]}"
+
+    @property
+    def is_option(self) -> bool:
+        """Whether its tickers are OCC symbols."""
+        return self.value.startswith("option_")
+
+    @property
+    def is_index(self) -> bool:
+        """Whether its tickers are indices, which have no volume."""
+        return self.value.startswith("index_")
+
+    @property
+    def is_day(self) -> bool:
+        """Whether a row is a whole session."""
+        return self.value.endswith("_day_bars")
+
+    @property
+    def is_tick(self) -> bool:
+        """Whether a row is a trade or a quote."""
+        return not self.value.endswith("_bars")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +100,8 @@ class FlatFiles(Protocol):
         """Return the files there are from `start` to `end`, both included, by date."""
         ...
 
-    def read(self, file: SourceFile) -> bytes:
-        """Return the gzipped bytes of the file as it was listed."""
+    def open(self, file: SourceFile) -> AbstractContextManager[BinaryIO]:
+        """Open the gzipped bytes of the file as it was listed, to be read once from start to end."""
         ...
 
 
@@ -92,7 +111,7 @@ class DirectoryFlatFiles:
     Parameters
     ----------
     root
-        The folder that holds `us_stocks_sip` and `us_options_opra`.
+        The folder that holds `us_stocks_sip`, `us_options_opra` and `us_indices`.
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -104,17 +123,18 @@ class DirectoryFlatFiles:
     def list(self, dataset: Dataset, start: date, end: date) -> list[SourceFile]:
         """Return the files there are from `start` to `end`, both included, by date."""
         found = []
-        for prefix in _prefixes(dataset, start, end):
+        for prefix in prefixes(dataset, start, end):
             for path in (self.root / prefix).rglob("*.csv.gz"):
-                day = _date_of(path.name)
+                day = date_of(path.name)
                 if day and start <= day <= end:
                     key, stat = path.relative_to(self.root).as_posix(), path.stat()
                     etag = f"{stat.st_mtime_ns:x}-{stat.st_size:x}"
                     found.append(SourceFile(dataset, day, key, etag, stat.st_size, stat.st_mtime_ns))
         return sorted(found, key=lambda file: file.date)
 
-    def read(self, file: SourceFile) -> bytes:
-        """Return the gzipped bytes of the file.
+    @contextmanager
+    def open(self, file: SourceFile) -> Iterator[BinaryIO]:
+        """Open the gzipped bytes of the file.
 
         Raises
         ------
@@ -124,161 +144,19 @@ class DirectoryFlatFiles:
             When it cannot be read.
         """
         try:
-            return (self.root / file.key).read_bytes()
+            stream = (self.root / file.key).open("rb")
         except FileNotFoundError as error:
             raise NotPublishedError(f"{file.key} is not in {self.root} any more: list again") from error
         except OSError as error:
             raise VendorUnavailableError(
                 f"{file.key} in {self.root} does not read: {error.strerror}"
             ) from error
+        with stream:
+            yield stream
 
 
-class S3FlatFiles:
-    """Flat files on the vendor's S3 server.
-
-    Parameters
-    ----------
-    endpoint
-        For example https://files.massive.com.
-    bucket
-        For example flatfiles.
-    access_key, secret_key
-        The S3 pair, which is not the REST key.
-    timeout_s
-        Seconds to wait for a connection, and for each answer.
-    attempts
-        How often a request is tried before it counts as failed.
-
-    Raises
-    ------
-    MissingCredentialsError
-        When a half of the pair is empty.
-    ConfigError
-        When the endpoint is no URL.
-    """
-
-    def __init__(
-        self,
-        endpoint: str,
-        bucket: str,
-        access_key: str,
-        secret_key: str,
-        *,
-        timeout_s: float = 30.0,
-        attempts: int = 3,
-    ) -> None:
-        _require_pair(access_key, secret_key)
-        self.endpoint, self.bucket = endpoint, bucket
-        self._client = _client(endpoint, access_key, secret_key, timeout_s, attempts)
-
-    def __str__(self) -> str:
-        return f"s3://{self.bucket} at {self.endpoint}"
-
-    def list(self, dataset: Dataset, start: date, end: date) -> list[SourceFile]:
-        """Return the files there are from `start` to `end`, both included, by date.
-
-        Raises
-        ------
-        NotEntitledError, NotPublishedError, VendorUnavailableError
-            When the server refuses the key, has no such bucket, or does not answer.
-        """
-        found = []
-        pages = self._client.get_paginator("list_objects_v2")
-        for prefix in _prefixes(dataset, start, end):
-            with self._named_errors(prefix):
-                for page in pages.paginate(Bucket=self.bucket, Prefix=prefix):
-                    found += [_listed(dataset, entry) for entry in page.get("Contents", [])]
-        chosen = [file for file in found if file and start <= file.date <= end]
-        return sorted(chosen, key=lambda file: file.date)
-
-    def read(self, file: SourceFile) -> bytes:
-        """Return the gzipped bytes of the file as it was listed.
-
-        Raises
-        ------
-        NotEntitledError
-            When the plan does not include the file.
-        NotPublishedError
-            When the file is gone.
-        VendorUnavailableError
-            When the server does not answer, breaks off, or replaced the file since it was listed.
-        """
-        with self._named_errors(file.key):
-            answer = self._client.get_object(Bucket=self.bucket, Key=file.key)
-            content: bytes = answer["Body"].read()
-        if answer["ETag"].strip('"') != file.etag or len(content) != file.size:
-            raise VendorUnavailableError(
-                f"{file.key} in {self} has {len(content)} bytes and is not the file that was listed with "
-                f"{file.size}: it was replaced or cut off; run again"
-            )
-        return content
-
-    @contextmanager
-    def _named_errors(self, what: str) -> Iterator[None]:
-        """Turn what boto3 raises into our tree."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            yield
-        except ClientError as error:
-            raise _vendor_error(error.response, f"{what} in {self}") from error
-        except BotoCoreError as error:
-            raise VendorUnavailableError(f"{what} in {self} did not arrive: {error}; try again") from error
-
-
-def _vendor_error(response: dict[str, Any], where: str) -> VendorError:
-    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    code = response.get("Error", {}).get("Code", "")
-    said = f"{where} answers {status} {code}"
-    if status == _REFUSED:
-        return NotEntitledError(f"{said}: the plan does not include it, or the key is wrong: check both")
-    if status == _ABSENT:
-        return NotPublishedError(
-            f"{said}: not there, or not yet: files come at about 11:00 ET of the next day"
-        )
-    if status == _THROTTLED or status >= _SERVER_FAULT:
-        return VendorUnavailableError(f"{said}: try again later, with fewer requests at once")
-    return VendorError(f"{said}: check the endpoint, the bucket and the keys")
-
-
-def _require_pair(access_key: str, secret_key: str) -> None:
-    values = {"S3_ACCESS_KEY": access_key, "S3_SECRET_KEY": secret_key}
-    missing = [f"POLYGON_{name} (or MASSIVE_{name})" for name, value in values.items() if not value.strip()]
-    if missing:
-        raise MissingCredentialsError(f"flat files need an S3 key pair: set {' and '.join(missing)}")
-
-
-def _client(endpoint: str, access_key: str, secret_key: str, timeout_s: float, attempts: int) -> Any:
-    import boto3
-    from botocore.config import Config
-
-    settings = Config(
-        connect_timeout=timeout_s,
-        read_timeout=timeout_s,
-        retries={"total_max_attempts": attempts, "mode": "standard"},
-        s3={"addressing_style": "path"},
-        # Servers other than Amazon's do not know the newer checksums.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )
-    keys = {"aws_access_key_id": access_key, "aws_secret_access_key": secret_key}
-    try:
-        return boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", config=settings, **keys)
-    except ValueError as error:
-        raise ConfigError(f"the S3 endpoint {endpoint!r} is no URL: give one like https://host") from error
-
-
-def _listed(dataset: Dataset, entry: dict[str, Any]) -> SourceFile | None:
-    day = _date_of(entry["Key"])
-    if day is None:
-        return None
-    modified: datetime = entry["LastModified"]
-    return SourceFile(
-        dataset, day, entry["Key"], entry["ETag"].strip('"'), entry["Size"], from_datetime(modified)
-    )
-
-
-def _date_of(name: str) -> date | None:
+def date_of(name: str) -> date | None:
+    """Return the date in a file's name; None where there is none."""
     match = _NAME.search(name)
     try:
         return date.fromisoformat(match.group(1)) if match else None
@@ -286,8 +164,8 @@ def _date_of(name: str) -> date | None:
         return None
 
 
-def _prefixes(dataset: Dataset, start: date, end: date) -> list[str]:
-    """Return what to list: the month where the range is within one, else whole years."""
+def prefixes(dataset: Dataset, start: date, end: date) -> list[str]:
+    """Return the folders to list: the month where the range is within one, else whole years."""
     if (start.year, start.month) == (end.year, end.month):
         return [f"{dataset.prefix}/{start:%Y/%m}/"]
     return [f"{dataset.prefix}/{year}/" for year in range(start.year, end.year + 1)]

@@ -1,241 +1,192 @@
-"""From a flat file's bytes to typed rows, and to the rows that do not parse.
+"""From a flat file's bytes to typed rows, block by block, and to the lines that do not parse.
 
-Columns are found by name: the vendor's come and go. Whether a typed row is also a sensible one is decided by
-its table's schema.
+Columns are found by name: the vendor's come and go. Nearly all lines are plain and are good rows as they come
+out of the compiled parser; each of the others is parsed exactly, and checked against the table's schema by
+whoever reads the blocks.
 """
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, BinaryIO
 
+import numpy as np
 import polars as pl
 
-from strikelake.calendar import NS_PER_MINUTE, et_date, et_ns, session
-from strikelake.contracts import occ_columns
+from strikelake.calendar import et_date, session
 from strikelake.errors import BadFileError
 from strikelake.schemas import table
-from strikelake.vendors.flat_files import Dataset
+from strikelake.vendors import columns, plans
+from strikelake.vendors.exact_lines import parse_exactly
+from strikelake.vendors.layouts import header_columns, layout
+from strikelake.vendors.line_kernels import parse_lines
+from strikelake.vendors.text_blocks import text_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
+    import pyarrow as pa
+
+    from strikelake.vendors.exact_lines import ExactLines
     from strikelake.vendors.flat_files import SourceFile
+    from strikelake.vendors.plans import Arrays
+    from strikelake.vendors.quote_filter import QuoteFilter
 
-_BAR: dict[str, type[pl.DataType]] = {
-    "ticker": pl.String,
-    "volume": pl.Float64,
-    "open": pl.Float64,
-    "close": pl.Float64,
-    "high": pl.Float64,
-    "low": pl.Float64,
-    "window_start": pl.Int64,
-}
-_QUOTE: dict[str, type[pl.DataType]] = {
-    "ticker": pl.String,
-    "ask_price": pl.Float64,
-    "ask_size": pl.Float64,
-    "bid_price": pl.Float64,
-    "bid_size": pl.Float64,
-    "sip_timestamp": pl.Int64,
-}
-_OPTIONAL: dict[str, type[pl.DataType]] = {"transactions": pl.Int64}
-_DAY_BARS = {Dataset.STOCK_DAY_BARS, Dataset.OPTION_DAY_BARS}
-_OPTIONS = {Dataset.OPTION_DAY_BARS, Dataset.OPTION_MINUTE_BARS, Dataset.OPTION_QUOTES}
-# The vendor's option day bars of 2025-02-10 all start at this moment, which is 1969 in New York.
-_BAD_WINDOW_START = -68_400_000_000_000
-_SURPLUS = "_surplus"
+_BAR_BLOCK, _TICK_BLOCK = 3 << 19, 4 << 20
+_FIRST_LINE = 2
+# Of so many lines one is of the file's date, or the file is another's.
+_ENOUGH_LINES = 50_000
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedFile:
-    """What a flat file holds.
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Some lines of a flat file.
 
     Attributes
     ----------
-    rows
-        Rows that parse: the columns of the dataset's table and `row_number`, in the order of the file.
+    plain
+        Rows that keep every rule of the table which looks at one row alone: the table's columns without the
+        date, in the order of the file, strings as dictionaries. Keys may repeat.
+    numbers
+        The row number of each plain row (int64). Numbers are lines of the file: its header is line 1.
+    odd
+        Other rows that parse: `row_number` and all columns of the table. Whether they are good is not known.
     broken
-        row_number and rule of the others, such as `open|parse`, `ticker|occ`, `ts_ns|date`, `row|fields`.
-    total
-        All rows of the file.
-    repaired
-        Rows whose known-bad window start was replaced by the file's date.
-    ignored
-        Columns that have no place in the table.
-    text
-        The decompressed file.
+        row_number and rule of lines that do not parse.
+    raw
+        The text of odd and broken lines by row number.
+    lines, unwanted, repaired
+        All lines, those left aside by the filter of quotes, and rows whose known-bad window start was
+        replaced by the file's date.
     """
 
-    rows: pl.DataFrame
+    plain: pa.Table
+    numbers: np.ndarray
+    odd: pl.DataFrame
     broken: pl.DataFrame
-    total: int
+    raw: dict[int, str]
+    lines: int
+    unwanted: int
     repaired: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FlatRows:
+    """A flat file that is being read.
+
+    Attributes
+    ----------
+    ignored
+        Columns that have no place in the table.
+    blocks
+        Its lines, to be read once; raises BadFileError where the file turns out to be damaged or misnamed.
+    """
+
     ignored: tuple[str, ...]
-    text: bytes
-
-    def raw(self, numbers: Iterable[int]) -> dict[int, str]:
-        """Return the text of rows by number. Numbers are lines of the file: its header is line 1."""
-        wanted = list(numbers)
-        lines = self.text.split(b"\n") if wanted else []
-        return {number: lines[number - 1].decode("utf-8", "replace").rstrip("\r") for number in wanted}
+    blocks: Iterator[Block]
 
 
-def parse(file: SourceFile, content: bytes) -> ParsedFile:
+def read_rows(
+    file: SourceFile, stream: BinaryIO, quotes: QuoteFilter | None = None, *, block_bytes: int | None = None
+) -> FlatRows:
     """Read a flat file.
 
     Parameters
     ----------
     file
         Which dataset and session it is for.
-    content
+    stream
         Its gzipped bytes.
+    quotes
+        Which contracts to keep, for option quotes; sampling is left to the caller. None keeps all.
+    block_bytes
+        Text to hold at a time; by default what makes a row group of the lake.
 
     Returns
     -------
-    ParsedFile
+    FlatRows
         Rows typed and named as in the dataset's table, with `available_at`. A quote's missing side, which the
         vendor writes as price 0, is null.
 
     Raises
     ------
     BadFileError
-        When the gzip stream is cut off or damaged, a column is missing, or no row is of the file's date.
+        When the text has no header, a column is missing or there are no rows; blocks raise it later when the
+        gzip stream is cut off or damaged, or no row is of the file's date.
     CalendarError
         When the file's date is no session.
     """
-    text = _gunzip(file, content)
-    types, ignored = _columns(file, text)
-    strings = _read(file, text, list(types))
-    if strings.is_empty():
+    session(file.date)
+    size = block_bytes or (_TICK_BLOCK if file.dataset.is_tick else _BAR_BLOCK)
+    texts = text_blocks(file, stream, size)
+    names = header_columns(file, next(texts)[0])
+    known = layout(file.dataset).columns
+    ignored = tuple(name for name in names if name not in known)
+    return FlatRows(ignored, _blocks(file, names, texts, quotes))
+
+
+def _blocks(
+    file: SourceFile,
+    names: tuple[str, ...],
+    texts: Iterator[tuple[bytes, int]],
+    quotes: QuoteFilter | None,
+) -> Iterator[Block]:
+    plan, held = plans.plan(file, names, quotes), plans.slots(file, names)
+    out, room, number, on_date = plans.arrays(held, 0), -1, _FIRST_LINE, False
+    stray: int | None = None
+    for content, stop in texts:
+        if stop > room:
+            room = stop
+            out = plans.arrays(held, room)
+        text, at = np.frombuffer(content, np.uint8), 0
+        while at < stop:
+            parsed = parse_lines(text, at, stop, *plan, *out)
+            at = parsed[0]
+            plain = columns.assemble(file, text, held, out, *parsed[1:3])
+            raw = _raw(content, out, parsed[3], number)
+            exact = parse_exactly(file, names, raw) if raw else None
+            on_date = on_date or bool(parsed[1] or parsed[5] or (exact and exact.on_date))
+            stray = exact.stray if exact and stray is None else stray
+            if not on_date and stray is not None and number + parsed[4] > _ENOUGH_LINES:
+                raise _misnamed(file, stray)
+            yield _block(file, plain, out, parsed, number, raw, exact, quotes)
+            number += parsed[4]
+    if number == _FIRST_LINE:
         raise BadFileError(f"{file.key} has a header and no rows: fetch it again, or report it to the vendor")
-    typed, faults = _cast(strings, types)
-    typed, repaired = _repair(file, typed.rename({_time_column(file): "ts_ns"}))
-    on_date = _on_date(file, "ts_ns")
-    _require_date(file, typed, on_date)
-    faults.append(pl.when(~on_date).then(pl.lit("ts_ns|date")))
-    if file.dataset in _OPTIONS:
-        contracts = typed.select(pl.col("ticker").unique()).with_columns(occ_columns("ticker"))
-        typed = typed.join(contracts, on="ticker", how="left", maintain_order="left")
-        no_contract = pl.col("ticker").is_not_null() & pl.col("occ_symbol").is_null()
-        faults.append(pl.when(no_contract).then(pl.lit("ticker|occ")))
-    typed = typed.with_columns(rule=pl.concat_str(faults, separator="; ", ignore_nulls=True))
-    rows = _finish(file, typed.filter(pl.col("rule") == ""))
-    broken = typed.filter(pl.col("rule") != "").select("row_number", "rule")
-    return ParsedFile(rows, broken, typed.height, repaired, ignored, text)
+    if not on_date and stray is not None:
+        raise _misnamed(file, stray)
 
 
-def _gunzip(file: SourceFile, content: bytes) -> bytes:
-    from isal import igzip, igzip_lib
-
-    damage = cast("type[Exception]", igzip_lib.IsalError)
-    try:
-        text = cast("bytes", igzip.decompress(content))  # type: ignore[no-untyped-call] # isal types its C parts
-    except (EOFError, OSError, damage) as error:
-        raise BadFileError(
-            f"{file.key} is no whole gzip file of {len(content)} bytes ({error}): fetch it again"
-        ) from error
-    # A blank line at the end is no row; one elsewhere is.
-    return text if text[-2:-1] not in {b"\n", b"\r"} else text.rstrip(b"\r\n")
-
-
-def _columns(file: SourceFile, text: bytes) -> tuple[dict[str, type[pl.DataType] | None], tuple[str, ...]]:
-    """Return the header's columns with the type to read them as (None: not read), and those of no use."""
-    header = text[: text.find(b"\n") + 1 or None].decode("utf-8-sig", "replace").strip()
-    names = [name.strip().strip('"') for name in header.split(",")]
-    required = _QUOTE if file.dataset is Dataset.OPTION_QUOTES else _BAR
-    missing = [name for name in required if name not in names]
-    if missing or len(set(names)) != len(names):
-        fault = f"lacks the columns {', '.join(missing)}" if missing else "names a column twice"
-        raise BadFileError(
-            f"{file.key} {fault}: a file of {file.dataset} needs {', '.join(required)}, the header is "
-            f"{header[:200]!r}; check that it is the right file"
-        )
-    known = required | (_OPTIONAL if file.dataset is not Dataset.OPTION_QUOTES else {})
-    return {name: known.get(name) for name in names}, tuple(name for name in names if name not in known)
+def _block(
+    file: SourceFile,
+    plain: pa.Table,
+    out: Arrays,
+    parsed: tuple[int, ...],
+    number: int,
+    raw: dict[int, str],
+    exact: ExactLines | None,
+    quotes: QuoteFilter | None,
+) -> Block:
+    _, rows, _, _, lines, unwanted = parsed
+    numbers = out.line[:rows].astype(np.int64) + number
+    if exact is None:
+        odd = pl.DataFrame(schema={"row_number": pl.Int64(), **table(file.dataset).columns})
+        broken = pl.DataFrame(schema={"row_number": pl.Int64, "rule": pl.String})
+        return Block(plain, numbers, odd, broken, raw, lines, unwanted, 0)
+    odd = columns.complete(file, exact.rows)
+    if quotes:
+        odd = odd.filter(quotes.keeps(file.date))
+    return Block(plain, numbers, odd, exact.broken, raw, lines, unwanted, exact.repaired)
 
 
-def _read(file: SourceFile, text: bytes, names: list[str]) -> pl.DataFrame:
-    """Return all fields as strings, with `row_number`; `_surplus` holds what a row has beyond the header."""
-
-    def rows(encoding: Literal["utf8", "utf8-lossy"], quote: str | None) -> pl.DataFrame:
-        return pl.read_csv(
-            io.BytesIO(text),
-            has_header=False,
-            skip_rows=1,
-            schema=dict.fromkeys([*names, _SURPLUS], pl.String),
-            missing_columns="insert",
-            truncate_ragged_lines=True,
-            quote_char=quote,
-            encoding=encoding,
-            row_index_name="row_number",
-            row_index_offset=2,
-        ).with_columns(pl.col("row_number").cast(pl.Int64))
-
-    try:
-        return rows("utf8", '"')
-    except pl.exceptions.ComputeError:
-        # A stray quote or byte: take quotes as text, so that only its own row is bad.
-        try:
-            return rows("utf8-lossy", None)
-        except pl.exceptions.ComputeError as error:
-            raise BadFileError(f"{file.key} is no CSV file ({error}): fetch it again") from error
+def _raw(content: bytes, out: Arrays, odds: int, number: int) -> dict[int, str]:
+    """Return the text of odd lines by row number."""
+    return {
+        number + line: content[begin:end].decode("utf-8", "replace").rstrip("\r")
+        for begin, end, line in out.odd[:, :odds].T.tolist()
+    }
 
 
-def _cast(
-    strings: pl.DataFrame, types: dict[str, type[pl.DataType] | None]
-) -> tuple[pl.DataFrame, list[pl.Expr]]:
-    """Return the typed columns, and for each way to fail an expression of its rule's name or null."""
-    casts = {name: pl.col(name).cast(dtype, strict=False) for name, dtype in types.items() if dtype}
-    lost = [(pl.col(name).is_not_null() & c.is_null()).alias(f"{name}|parse") for name, c in casts.items()]
-    surplus = pl.col(_SURPLUS).is_not_null().alias("row|fields")
-    typed = strings.select("row_number", *casts.values(), *lost, surplus)
-    faults = [name for name in typed.columns if "|" in name]
-    return typed, [pl.when(pl.col(fault)).then(pl.lit(fault)) for fault in faults]
-
-
-def _time_column(file: SourceFile) -> str:
-    return "sip_timestamp" if file.dataset is Dataset.OPTION_QUOTES else "window_start"
-
-
-def _repair(file: SourceFile, typed: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    """Put the file's date in place of the known-bad start of day bars, and count."""
-    if file.dataset not in _DAY_BARS:
-        return typed, 0
-    bad = pl.col("ts_ns") == _BAD_WINDOW_START
-    repaired = typed.with_columns(ts_ns=pl.when(bad).then(et_ns(file.date, "00:00")).otherwise("ts_ns"))
-    return repaired, typed.filter(bad).height
-
-
-def _on_date(file: SourceFile, column: str) -> pl.Expr:
-    end = et_ns(file.date + timedelta(days=1), "00:00")
-    return pl.col(column).is_between(et_ns(file.date, "00:00"), end, closed="left")
-
-
-def _require_date(file: SourceFile, typed: pl.DataFrame, on_date: pl.Expr) -> None:
-    known = typed.filter(pl.col("ts_ns").is_not_null())
-    if not known.is_empty() and known.filter(on_date).is_empty():
-        found = et_date(known["ts_ns"][0])
-        raise BadFileError(f"{file.key} has no row of {file.date}, its first is of {found}: it is misnamed")
-
-
-def _finish(file: SourceFile, typed: pl.DataFrame) -> pl.DataFrame:
-    """Return the columns of the table."""
-    if file.dataset is Dataset.OPTION_QUOTES:
-        typed = typed.with_columns(
-            pl.when(pl.col(price) == 0).then(None).otherwise(name).alias(name)
-            for price, size in (("bid_price", "bid_size"), ("ask_price", "ask_size"))
-            for name in (price, size)
-        )
-        available = pl.col("ts_ns")
-    elif file.dataset in _DAY_BARS:
-        available = pl.lit(session(file.date).close_ns)
-    else:
-        available = pl.col("ts_ns") + NS_PER_MINUTE
-    if file.dataset is not Dataset.OPTION_QUOTES and "transactions" not in typed.columns:
-        typed = typed.with_columns(transactions=pl.lit(None, dtype=pl.Int64))
-    return typed.with_columns(date=pl.lit(file.date), available_at=available).select(
-        "row_number", *table(file.dataset).columns
-    )
+def _misnamed(file: SourceFile, moment: int) -> BadFileError:
+    found = et_date(moment)
+    return BadFileError(f"{file.key} has no row of {file.date}, its first is of {found}: it is misnamed")

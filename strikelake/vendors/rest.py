@@ -1,62 +1,62 @@
-"""Market data over Massive's REST: minute bars and option chains, page by page.
-
-The vendor's own iterators end silently when a later page is damaged, so pages are asked for one by one and
-checked here.
-"""
+"""Market data over Massive's REST: bars, the last minute of many tickers at once, and option chains."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 import polars as pl
 
-from strikelake.calendar import NEW_YORK, NS_PER_MINUTE, NS_PER_SECOND
+from strikelake.calendar import NEW_YORK, NS_PER_MINUTE, NS_PER_SECOND, session_frame
 from strikelake.contracts import occ_columns
-from strikelake.errors import (
-    MissingCredentialsError,
-    NotEntitledError,
-    NotPublishedError,
-    VendorError,
-    VendorUnavailableError,
-)
+from strikelake.vendors.connection import Connection, following
+from strikelake.vendors.records import flatten
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable
     from datetime import date
 
-    from massive import RESTClient
-
-    Page = dict[str, Any]
+    from strikelake.calendar import Clock
+    from strikelake.vendors.connection import Page
+    from strikelake.vendors.limiter import RequestLimiter
 
 _NS_PER_MS = NS_PER_SECOND // 1000
 _BARS_PER_PAGE = 50_000
 _CONTRACTS_PER_PAGE = 250
-_OK = 200
 
-_BAR_COLUMNS = {
-    "ticker": pl.String,
-    "ts_ns": pl.Int64,
-    "open": pl.Float64,
-    "high": pl.Float64,
-    "low": pl.Float64,
-    "close": pl.Float64,
-    "volume": pl.Float64,
-    "transactions": pl.Int64,
+_BAR = {
+    "ticker": ("T", pl.String),
+    "ts_ns": ("t", pl.Int64),
+    "open": ("o", pl.Float64),
+    "high": ("h", pl.Float64),
+    "low": ("l", pl.Float64),
+    "close": ("c", pl.Float64),
+    "volume": ("v", pl.Float64),
+    "transactions": ("n", pl.Int64),
 }
-_CHAIN_COLUMNS = {
-    "ticker": pl.String,
-    "quote_ts_ns": pl.Int64,
-    "bid_price": pl.Float64,
-    "ask_price": pl.Float64,
-    "underlying_price": pl.Float64,
-    "open_interest": pl.Int64,
+_CHAIN = {
+    "ticker": ("details.ticker", pl.String),
+    "quote_ts_ns": ("last_quote.last_updated", pl.Int64),
+    "bid_price": ("last_quote.bid", pl.Float64),
+    "bid_size": ("last_quote.bid_size", pl.Float64),
+    "ask_price": ("last_quote.ask", pl.Float64),
+    "ask_size": ("last_quote.ask_size", pl.Float64),
+    "underlying_price": ("underlying_asset.price", pl.Float64),
+    "open_interest": ("open_interest", pl.Int64),
+    "implied_vol": ("implied_volatility", pl.Float64),
+    "delta": ("greeks.delta", pl.Float64),
+    "gamma": ("greeks.gamma", pl.Float64),
+    "vega": ("greeks.vega", pl.Float64),
+    "theta": ("greeks.theta", pl.Float64),
+    "shares_per_contract": ("details.shares_per_contract", pl.Float64),
 }
 
 
 class RestMarketData:
     """Massive's REST with complete answers or an exception, never a part.
+
+    Every method raises NotEntitledError on 401 and 403, NotPublishedError on 404, and VendorUnavailableError
+    when the vendor does not answer, an answer is damaged or incomplete, or the request budget is used up.
 
     Parameters
     ----------
@@ -66,6 +66,10 @@ class RestMarketData:
         Root of the API; a sandbox's `rest_url` in its place serves a simulated market.
     timeout
         Seconds to wait for a connection and for an answer; a busy or silent server is asked four times.
+    limiter
+        The budget that every request passes; None knows no budget.
+    clock
+        What pauses pass on; the limiter's own.
 
     Raises
     ------
@@ -74,28 +78,23 @@ class RestMarketData:
     """
 
     def __init__(
-        self, api_key: str, base_url: str = "https://api.massive.com", timeout: float = 10.0
+        self,
+        api_key: str,
+        base_url: str = "https://api.massive.com",
+        timeout: float = 10.0,
+        limiter: RequestLimiter | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        if not api_key:
-            raise MissingCredentialsError(
-                f"no API key for {base_url}: set MASSIVE_API_KEY (or POLYGON_API_KEY, its former name)"
-            )
-        from massive import RESTClient
-
-        self._base_url = base_url.rstrip("/")
-        self._client: RESTClient = RESTClient(
-            api_key=api_key, base=self._base_url, connect_timeout=timeout, read_timeout=timeout, retries=3
-        )
-        self._client.client = _CheckedPool(self._client.client)
+        self.connection = Connection(api_key, base_url, timeout, limiter, clock)
 
     def close(self) -> None:
         """Close the connections; the object can be used again."""
-        self._client.client.clear()
+        self.connection.close()
 
     def minute_bars(self, tickers: Iterable[str], start_ns: int, end_ns: int) -> pl.DataFrame:
         """Return stock minute bars that start at or after `start_ns` and have ended by `end_ns`.
 
-        Prices are as traded, not adjusted for splits, like those of the flat files.
+        One request a ticker. Prices are as traded, not adjusted for splits, like those of the flat files.
 
         Parameters
         ----------
@@ -110,30 +109,73 @@ class RestMarketData:
             date, ticker, ts_ns (start of the minute), open, high, low, close, volume, transactions (null
             where the vendor gives none), available_at (end of the minute); sorted by ticker and ts_ns. A
             ticker without bars in the range has no rows.
-
-        Raises
-        ------
-        NotEntitledError, NotPublishedError
-            On 401 and 403, and on 404.
-        VendorUnavailableError
-            When the vendor does not answer, or an answer is damaged or incomplete.
         """
         first, last = -(-start_ns // _NS_PER_MS), (end_ns - NS_PER_MINUTE) // _NS_PER_MS
         asked = tickers if first <= last else ()
-        rows = [row for ticker in asked for row in self._bars(ticker, first, last)]
-        new_york = pl.from_epoch("ts_ns", "ns").dt.replace_time_zone("UTC").dt.convert_time_zone(NEW_YORK.key)
-        frame = pl.DataFrame(rows, schema=_BAR_COLUMNS, orient="row").sort("ticker", "ts_ns")
-        return frame.select(
-            new_york.dt.date().alias("date"),
-            *_BAR_COLUMNS,
-            (pl.col("ts_ns") + NS_PER_MINUTE).alias("available_at"),
-        )
+        return _minutes(self._bars(asked, "minute", first, last))
 
-    def chain(self, underlying: str, *, expiration_from: date, expiration_to: date) -> pl.DataFrame:
+    def day_bars(self, tickers: Iterable[str], start: date, end: date) -> pl.DataFrame:
+        """Return stock day bars from `start` to `end`, both included; one request a ticker.
+
+        Returns
+        -------
+        pl.DataFrame
+            As `minute_bars`, with ts_ns at midnight in New York and available_at at the session's close. The
+            bar of a session that has not closed is the part of it so far.
+        """
+        return _days(self._bars(tickers, "day", str(start), str(end)), start, end)
+
+    def grouped_day_bars(self, day: date) -> pl.DataFrame:
+        """Return one session's day bars of all stocks in one request; as `day_bars`."""
+        call = self.connection.client.get_grouped_daily_aggs
+        rows = self.connection.rows(call, str(day), adjusted=False)
+        # This answer stamps bars at the close, where the bars of one ticker are stamped at midnight.
+        frame = _frame(rows).with_columns(date=pl.lit(day), ts_ns=_midnight(pl.lit(day)))
+        return _days(frame, day, day)
+
+    def option_bars(
+        self, occ_symbols: Iterable[str], start: date, end: date, *, bar: Literal["minute", "day"] = "day"
+    ) -> pl.DataFrame:
+        """Return bars of option contracts from `start` to `end`, both included; one request a contract.
+
+        Returns
+        -------
+        pl.DataFrame
+            The columns of the lake's option_day_bars or option_minute_bars, sorted by occ_symbol and ts_ns.
+        """
+        found = self._bars((f"O:{symbol}" for symbol in occ_symbols), bar, str(start), str(end))
+        shaped = _days(found, start, end) if bar == "day" else _minutes(found)
+        terms = occ_columns("ticker")
+        rest = [name for name in shaped.columns if name not in {"date", "ticker"}]
+        return shaped.select("date", *terms, *rest)
+
+    def last_minutes(self, tickers: Iterable[str]) -> pl.DataFrame:
+        """Return the last minute bar of many stocks in one request, whatever their number.
+
+        Returns
+        -------
+        pl.DataFrame
+            As `minute_bars`, one row a ticker: its last minute with a trade, today. A ticker that has not
+            traded today has no row.
+        """
+        names = sorted(tickers)
+        call, arguments = self.connection.client.get_snapshot_all, ("stocks", names)
+        found = self.connection.rows(call, *arguments, field="tickers")
+        rows = [(item.get("min") or {}) | {"T": item.get("ticker")} for item in found]
+        return _minutes(_frame([row for row in rows if row.get("t")]))
+
+    def chain(
+        self,
+        underlying: str,
+        *,
+        expiration_from: date,
+        expiration_to: date,
+        strikes: tuple[float, float] | None = None,
+    ) -> pl.DataFrame:
         """Return an underlying's listed contracts with their last quotes, as of now.
 
-        The vendor has no date parameter: the answer is always the present one, and each row is known at
-        `quote_ts_ns`.
+        One request for every 250 contracts. The vendor has no date parameter: the answer is always the
+        present one, and each row is known at `quote_ts_ns`.
 
         Parameters
         ----------
@@ -141,133 +183,87 @@ class RestMarketData:
             Ticker.
         expiration_from, expiration_to
             Expirations, both included.
+        strikes
+            Lowest and highest strike, dollars; None is all.
 
         Returns
         -------
         pl.DataFrame
             occ_symbol, underlying, expiration, option_type ("C"/"P"), strike, quote_ts_ns (null without a
-            quote), bid_price, ask_price (null where a side is missing), underlying_price (null where
-            unknown), open_interest; sorted by occ_symbol. Contracts whose symbols are no OCC symbols are left
-            out.
-
-        Raises
-        ------
-        NotEntitledError, NotPublishedError
-            On 401 and 403, and on 404.
-        VendorUnavailableError
-            When the vendor does not answer, or an answer is damaged or incomplete.
+            quote), bid_price, bid_size, ask_price, ask_size (null where a side is missing), underlying_price
+            (null where unknown), open_interest, implied_vol, delta, gamma, vega (per point of volatility),
+            theta (per day; all null where the vendor gives none), shares_per_contract; sorted by occ_symbol.
+            Contracts whose symbols are no OCC symbols are left out.
         """
-        asked = {
-            "expiration_date.gte": str(expiration_from),
-            "expiration_date.lte": str(expiration_to),
-            "limit": _CONTRACTS_PER_PAGE,
-        }
-
-        def ask(url: str | None) -> Any:
-            params = dict(parse_qsl(urlsplit(url).query)) if url else asked
-            return self._client.list_snapshot_options_chain(underlying, params=params, raw=True)
-
-        rows = [_contract(result) for page in self._pages(ask) for result in page["results"]]
-        frame = pl.DataFrame(rows, schema=_CHAIN_COLUMNS, orient="row")
-        return (
-            frame.select(*occ_columns("ticker"), *list(_CHAIN_COLUMNS)[1:])
-            .filter(pl.col("occ_symbol").is_not_null())
-            .sort("occ_symbol")
+        low, high = strikes or (None, None)
+        rows = self.connection.rows(
+            self.connection.client.list_snapshot_options_chain,
+            underlying,
+            expiration_date__gte=str(expiration_from),
+            expiration_date__lte=str(expiration_to),
+            strike_price__gte=low,
+            strike_price__lte=high,
+            limit=_CONTRACTS_PER_PAGE,
         )
+        return chain_frame(rows)
 
-    def _bars(self, ticker: str, first: int, last: int) -> Iterator[tuple[Any, ...]]:
-        """Yield one ticker's bars as rows of `_BAR_COLUMNS`; bounds in milliseconds, both included."""
+    def _bars(self, tickers: Iterable[str], timespan: str, first: int | str, last: int | str) -> pl.DataFrame:
+        """Return bars as they are sent; bounds in milliseconds or dates, both included."""
+        frames = [_frame(self._of_ticker(ticker, timespan, first, last), ticker) for ticker in tickers]
+        return pl.concat([_frame([]), *frames])
 
+    def _of_ticker(self, ticker: str, timespan: str, first: int | str, last: int | str) -> list[Page]:
         def ask(url: str | None) -> Any:
-            start, end, params = first, last, {}
-            if url:
-                parts = urlsplit(url)
-                start, end = (int(text) for text in parts.path.split("/")[-2:])
-                params = dict(parse_qsl(parts.query))
+            start, end = urlsplit(url).path.split("/")[-2:] if url else (first, last)
+            params = following(url) if url else {}
             limit = None if url else _BARS_PER_PAGE
-            return self._client.list_aggs(
-                ticker, 1, "minute", start, end, adjusted=False, limit=limit, params=params, raw=True
+            return self.connection.client.list_aggs(
+                ticker, 1, timespan, start, end, adjusted=False, limit=limit, params=params, raw=True
             )
 
-        for page in self._pages(ask):
-            for bar in page["results"]:
-                yield (ticker, bar["t"] * _NS_PER_MS, *(bar[name] for name in "ohlcv"), bar.get("n"))
-
-    def _pages(self, ask: Callable[[str | None], Any]) -> Iterator[Page]:
-        """Yield the pages of one answer, each checked; `ask` takes the address of the next page."""
-        from urllib3.exceptions import HTTPError
-
-        url: str | None = None
-        seen: set[str] = set()
-        while True:
-            try:
-                page = _checked(ask(url))
-            except HTTPError as error:
-                raise VendorUnavailableError(
-                    f"{self._base_url} does not answer: {error}; try again later"
-                ) from error
-            yield page
-            url = page.get("next_url")
-            if not url:
-                return
-            if url in seen:
-                raise VendorUnavailableError(
-                    f"{self._base_url} gave the same next page twice; try again later"
-                )
-            seen.add(url)
+        return [row for page in self.connection.pages(ask) for row in page]
 
 
-class _CheckedPool:
-    """The client's connection pool, with failures as our errors: the client itself drops the status."""
-
-    def __init__(self, pool: Any) -> None:
-        self._pool = pool
-
-    def clear(self) -> None:
-        self._pool.clear()
-
-    def request(self, method: str, url: str, **options: Any) -> Any:
-        answer = self._pool.request(method, url, **options)
-        if answer.status == _OK:
-            return answer
-        said = answer.data.decode(errors="replace")[:200]
-        where = f"{urlsplit(url).netloc}{urlsplit(url).path} answered {answer.status}: {said}"
-        if answer.status in {401, 403}:
-            raise NotEntitledError(f"{where}; check the API key and its plan")
-        if answer.status == 404:  # noqa: PLR2004 - not found
-            raise NotPublishedError(f"{where}; it is not there, or not yet")
-        if answer.status == 429 or answer.status >= 500:  # noqa: PLR2004 - too many requests, server errors
-            raise VendorUnavailableError(f"{where}; try again later")
-        raise VendorError(f"{where}; the request itself is wrong")
-
-
-def _checked(answer: Any) -> Page:
-    """Return an answer's page, complete."""
-    where = f"{urlsplit(answer.url or '').path or 'the vendor'}"
-    try:
-        page = json.loads(answer.data)
-    except ValueError as error:
-        raise VendorUnavailableError(f"{where} sent a damaged page ({error}); try again later") from error
-    if not isinstance(page, dict) or page.get("status") not in {"OK", "DELAYED"}:
-        state = page.get("status") if isinstance(page, dict) else type(page).__name__
-        raise VendorUnavailableError(f"{where} sent a page with status {state!r}; try again later")
-    # Bars leave `results` out where there are none, and say so by a count of 0.
-    results = page.setdefault("results", [] if page.get("resultsCount") == 0 else None)
-    if not isinstance(results, list):
-        raise VendorUnavailableError(f"{where} sent a page without results; try again later")
-    if (count := page.get("resultsCount", len(results))) != len(results):
-        raise VendorUnavailableError(f"{where} sent {len(results)} of {count} results; try again later")
-    return page
-
-
-def _contract(result: Page) -> tuple[Any, ...]:
-    """Return one contract's row of `_CHAIN_COLUMNS`; the vendor writes 0 for a missing side."""
-    quote, underlying = result.get("last_quote") or {}, result.get("underlying_asset") or {}
+def chain_frame(rows: list[Page]) -> pl.DataFrame:
+    """Return option snapshots as `RestMarketData.chain` describes; the vendor writes 0 for a missing side."""
+    sides = [
+        pl.when(pl.col(f"{side}_price") > 0).then(pl.col(f"{side}_{part}"))
+        for side in ("bid", "ask")
+        for part in ("price", "size")
+    ]
     return (
-        result["details"]["ticker"],
-        quote.get("last_updated"),
-        quote.get("bid") or None,
-        quote.get("ask") or None,
-        underlying.get("price"),
-        result.get("open_interest"),
+        flatten(rows, _CHAIN)
+        .with_columns(sides)
+        .select(*occ_columns("ticker"), *list(_CHAIN)[1:])
+        .filter(pl.col("occ_symbol").is_not_null())
+        .sort("occ_symbol")
     )
+
+
+def _frame(rows: list[Page], ticker: str | None = None) -> pl.DataFrame:
+    named = rows if ticker is None else [{**row, "T": ticker} for row in rows]
+    return flatten(named, _BAR).with_columns(ts_ns=pl.col("ts_ns") * _NS_PER_MS)
+
+
+def _minutes(bars: pl.DataFrame) -> pl.DataFrame:
+    """Return bars as rows of `stock_minute_bars`."""
+    return bars.sort("ticker", "ts_ns").select(
+        _new_york_date().alias("date"), *_BAR, (pl.col("ts_ns") + NS_PER_MINUTE).alias("available_at")
+    )
+
+
+def _days(bars: pl.DataFrame, start: date, end: date) -> pl.DataFrame:
+    """Return bars as rows of `stock_day_bars`; days without a session have none."""
+    closes = session_frame(start, end).select("date", available_at="close_ns")
+    dated = bars if "date" in bars.columns else bars.with_columns(date=_new_york_date())
+    known = dated.join(closes, on="date", how="inner")
+    return known.sort("ticker", "ts_ns").select("date", *_BAR, "available_at")
+
+
+def _new_york_date() -> pl.Expr:
+    utc = pl.from_epoch("ts_ns", "ns").dt.replace_time_zone("UTC")
+    return utc.dt.convert_time_zone(NEW_YORK.key).dt.date()
+
+
+def _midnight(day: pl.Expr) -> pl.Expr:
+    return day.cast(pl.Datetime("ns")).dt.replace_time_zone(NEW_YORK.key).dt.epoch("ns")

@@ -1,11 +1,14 @@
+from datetime import date
 from math import sqrt
 
+import polars as pl
 import pytest
 
 from backtests import vectorized
 from backtests.metrics import (
     CurveStatistics,
     Metrics,
+    calendar_returns,
     curve_statistics,
     measure,
     profit_factor,
@@ -83,3 +86,21 @@ def test_measure_puts_them_together():
     curve = CurveStatistics(0.1, 1.0, 0.05, 2.0)
     expected = Metrics(0.1, 1.0, 0.05, 2.0, 0.5, 2.0, 2, 3.0, 0.4, 110.0)
     assert expected == measure(curve, [2.0, -1.0], fees=3.0, exposure=0.4, final_equity=110.0)
+
+
+def test_periods_run_from_the_last_close_before_them():
+    closes = pl.DataFrame(
+        {
+            "date": [date(2024, 12, 30), date(2024, 12, 31), date(2025, 1, 31), date(2025, 2, 3)],
+            "equity": [90.0, 110.0, 121.0, 60.5],
+        }
+    )
+    assert calendar_returns(closes, 100.0, "1mo").rows() == [
+        (date(2024, 12, 1), pytest.approx(0.1)),
+        (date(2025, 1, 1), pytest.approx(0.1)),
+        (date(2025, 2, 1), pytest.approx(-0.5)),
+    ]
+    assert calendar_returns(closes.reverse(), 100.0, "1y").rows() == [
+        (date(2024, 1, 1), pytest.approx(0.1)),
+        (date(2025, 1, 1), pytest.approx(-0.45)),
+    ]

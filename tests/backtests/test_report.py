@@ -1,12 +1,11 @@
 from dataclasses import replace
-from datetime import date
 
 import polars as pl
 import pytest
 
 from backtests.engine import replay
 from backtests.metrics import curve_statistics, measure
-from backtests.report import monthly_returns, write_report
+from backtests.report import write_report
 from backtests.results import Assumptions, trade_frame
 
 
@@ -58,25 +57,6 @@ def test_a_report_without_trades_says_so(tmp_path, result, metrics):
 def test_a_second_report_replaces_the_first(tmp_path, result, metrics):
     write_report(tmp_path, "First", result, metrics, {})
     assert "First" not in write_report(tmp_path, "Second", result, metrics, {}).read_text(encoding="utf-8")
-
-
-def test_months_run_from_the_last_close_before_them():
-    curve = pl.DataFrame(
-        {
-            "ts_ns": [0, 1, 2, 3, 4],
-            "session": [
-                date(2025, 1, 30),
-                date(2025, 1, 30),
-                date(2025, 1, 31),
-                date(2025, 2, 3),
-                date(2025, 2, 3),
-            ],
-            "kind": ["start", "close", "close", "decision", "close"],
-            "equity": [100.0, 90.0, 110.0, 1.0, 121.0],
-        }
-    )
-    expected = [(date(2025, 1, 1), pytest.approx(0.1)), (date(2025, 2, 1), pytest.approx(0.1))]
-    assert expected == monthly_returns(curve).rows()
 
 
 def test_trades_as_a_table_keep_every_field(result):

@@ -1,5 +1,4 @@
 from dataclasses import replace
-from datetime import date
 from decimal import Decimal
 
 import numpy as np
@@ -9,8 +8,7 @@ import pytest
 from backtests.engine import replay
 from backtests.metrics import profit_factor, win_rate
 from backtests.results import Assumptions
-from backtests.vectorized import portfolio_from_fills, underlying_signals
-from strikelake.calendar import et_ns
+from backtests.vectorized import portfolio_from_fills
 from strikelake.errors import DatasetError
 from strikelake.orders import Fill, Side
 
@@ -95,73 +93,6 @@ def test_single_legs_have_the_same_trades_in_vectorbt(made_market, made_signals,
     assert pytest.approx(sorted(pnl)) == sorted(closed.records["pnl"])
     assert pytest.approx(win_rate(pnl)) == float(closed.win_rate())
     assert pytest.approx(profit_factor(pnl)) == float(closed.profit_factor())
-
-
-DATES = [date(2025, 1, 6), date(2025, 1, 7), date(2025, 1, 8), date(2025, 1, 10)]
-
-
-def prices(opens, closes, name="A"):
-    return pl.DataFrame({"date": DATES, "underlying": [name] * 4, "open": opens, "close": closes})
-
-
-def forecasts(*probabilities, name="A"):
-    return pl.DataFrame(
-        {
-            "asof": [et_ns(day, "16:00") for day in DATES[: len(probabilities)]],
-            "underlying": [name] * len(probabilities),
-            "probability": probabilities,
-        },
-        schema={"asof": pl.Int64, "underlying": pl.String, "probability": pl.Float64},
-    )
-
-
-def test_a_signal_is_bought_at_the_next_open_and_sold_at_the_open_after_it_ends():
-    result = underlying_signals(
-        prices([10.0, 20.0, 30.0, 40.0], [11.0, 21.0, 31.0, 41.0]),
-        forecasts(0.6, 0.7, 0.5),
-        fees_bps=0.0,
-        initial_cash=1_000.0,
-    )
-    # 50 shares at 20, sold at 40: the close of 11 that the first forecast knew is not paid.
-    assert pytest.approx(result.curve["equity"].to_list()) == [1_000.0, 1_050.0, 1_550.0, 2_000.0]
-    assert pytest.approx(result.curve["exposure"].to_list()) == [0.0, 1.0, 1.0, 0.0]
-    assert [("A", 1, DATES[1], DATES[3], 20.0, 40.0, pytest.approx(1_000.0), True)] == result.trades.rows()
-    assert (result.metrics.trades, result.metrics.win_rate, result.metrics.profit_factor) == (1, 1.0, None)
-
-
-def test_fees_are_taken_both_ways():
-    result = underlying_signals(
-        prices([10.0] * 4, [10.0] * 4), forecasts(0.6, 0.5), fees_bps=100.0, initial_cash=1_010.0
-    )
-    assert pytest.approx(20.0) == result.metrics.fees
-    assert pytest.approx(990.0) == result.metrics.final_equity
-
-
-def test_falls_are_traded_only_when_asked():
-    falling = prices([40.0, 30.0, 20.0, 10.0], [39.0, 29.0, 19.0, 9.0])
-    quiet = underlying_signals(falling, forecasts(0.3, 0.3), fees_bps=0.0)
-    assert (quiet.metrics.total_return, quiet.trades.height) == (0.0, 0)
-    active = underlying_signals(falling, forecasts(0.3, 0.3), fees_bps=0.0, short=True, initial_cash=900.0)
-    # 30 shares sold short at 30 and bought back at 10.
-    assert pytest.approx(1_500.0) == active.metrics.final_equity
-    assert active.trades["direction"].to_list() == [-1]
-
-
-def test_two_underlyings_share_the_equity():
-    both = pl.concat(
-        [
-            prices([10.0] * 4, [10.0, 10.0, 10.0, 20.0], "A"),
-            prices([10.0] * 4, [10.0, 10.0, 10.0, 10.0], "B"),
-        ]
-    )
-    made = pl.concat([forecasts(0.6, 0.6, 0.6, name=name) for name in "AB"])
-    result = underlying_signals(both, made, fees_bps=0.0, initial_cash=1_000.0)
-    assert pytest.approx(result.curve["equity"].to_list()) == [1_000.0, 1_000.0, 1_000.0, 1_500.0]
-
-
-def test_a_trade_still_open_at_the_end_is_listed_but_not_counted():
-    result = underlying_signals(prices([10.0] * 4, [10.0] * 4), forecasts(0.6, 0.6, 0.6))
-    assert (result.trades["closed_out"].to_list(), result.metrics.trades) == ([False], 0)
 
 
 def legs_by_order(result):

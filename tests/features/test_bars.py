@@ -5,7 +5,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from features.bars import COLUMNS, from_day_bars, resample
+from features.bars import COLUMNS, extend, from_day_bars, resample
 from strikelake.calendar import NS_PER_MINUTE, et_ns, session, sessions
 
 DAY = date(2025, 1, 8)
@@ -105,3 +105,23 @@ def test_a_long_silence_starts_a_new_segment_of_that_ticker(silent, segments):
     found = from_day_bars(pl.concat([broken, whole]))
     assert found.filter(pl.col("underlying") == "WM")["segment"].to_list() == segments
     assert found.filter(pl.col("underlying") == "SPY")["segment"].unique().to_list() == [0]
+
+
+@pytest.mark.parametrize("cut", [0, 1, 5, 6, 7, 8, 9])
+def test_bars_extended_at_any_session_are_those_of_all_minutes(minutes, cut):
+    days = [day.date for day in sessions(date(2025, 1, 2), date(2025, 1, 31))]
+    # SPY is silent for six sessions, one more than a series may be, and QQQ only trades around them.
+    spy = [minutes(day, [3, 40, 41, 389]) for day in (*days[:2], *days[8:10])]
+    qqq = [minutes(day, [100, 250]).with_columns(ticker=pl.lit("QQQ")) for day in days[1:9]]
+    whole = pl.concat([*spy, *qqq])
+    before = pl.col("date") < days[cut]
+    extended = extend(resample(whole.filter(before)), whole.filter(~before))
+    assert extended.equals(resample(whole))
+    assert extended.filter(pl.col("underlying") == "SPY")["segment"].unique().to_list() == [0, 1]
+
+
+def test_nothing_extended_by_nothing_is_nothing(minutes):
+    rows, none = minutes(DAY, [0, 31]), pl.DataFrame(schema=COLUMNS)
+    assert extend(resample(rows), rows.clear()).equals(resample(rows))
+    assert extend(none, rows).equals(resample(rows))
+    assert extend(none, rows.clear()).equals(none)

@@ -77,6 +77,31 @@ def test_versions_are_numbered_and_say_what_they_are(training, candidates, linea
     assert versions["neural"].metrics == candidates["neural"].evaluation.metrics()
 
 
+def test_versions_that_runs_refer_to_are_found(registry, training, client, monkeypatch):
+    research = client.get_experiment_by_name("research").experiment_id
+    other = client.create_run(research, tags={"data.features": "9"})
+    client.create_run(client.create_experiment("elsewhere"), tags={"data.features": "8"})
+    pages = []
+
+    def search(self, *args, **kwargs):
+        pages.append(kwargs)
+        return found(self, *args, **kwargs | {"max_results": 2})
+
+    found = type(client).search_runs
+    monkeypatch.setattr(type(client), "search_runs", search)
+    assert registry.referenced_versions() == {"stock_minute_bars": {7}, "features": {3, 9}}
+    assert len(pages) > 1
+    client.delete_run(other.info.run_id)
+    assert registry.referenced_versions()["features"] == {3, 9}
+    assert replace(registry, experiment="nowhere").referenced_versions() == {}
+
+
+def test_a_store_without_runs_protects_nothing_and_is_not_made(tmp_path):
+    registry = Registry(f"sqlite:///{tmp_path}/mlflow.db", str(tmp_path), "research", "direction")
+    assert registry.referenced_versions() == {}
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_parent_run_holds_settings_and_the_winners_metrics(training, client):
     run = client.get_run(training[0])
     assert run.info.status == "FINISHED"

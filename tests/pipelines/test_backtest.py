@@ -112,6 +112,7 @@ def test_forecasts_become_trades_and_a_report(report, forecasts):
         report.assumptions
     )
     assert "0 sessions without a treasury curve" in report.assumptions["Model"]
+    assert "withdrawn 5 s before the next decision" in report.assumptions["Fills"]
 
 
 def test_vectorbt_keeps_the_same_books(report):
@@ -218,14 +219,26 @@ def test_forecasts_of_another_time_are_refused(days, message):
         signals_from_forecasts(rows, days, "30m", 1)
 
 
-def test_underlyings_are_adjusted_for_splits(market_lake):
+def test_underlyings_are_adjusted_for_splits(market_lake, tmp_path):
     # MSFT splits on the 10th: held over it, nothing is halved.
     days = sessions(date(2025, 2, 5), date(2025, 2, 12))
     rows = frame([(day.close_ns, "MSFT", 0.9) for day in days])
-    result = backtest_underlyings(market_lake, rows, days[0].date, days[-1].date, fees_bps=0.0)
-    assert -0.1 < result.metrics.total_return < 0.1
-    assert result.metrics.total_return != 0
-    assert [day.date for day in days] == result.curve["date"].to_list()
+    report = backtest_underlyings(
+        market_lake, rows, days[0].date, days[-1].date, report_dir=tmp_path / "made", fees_bps=0.0
+    )
+    assert -0.1 < report.metrics.total_return < 0.1
+    assert report.metrics.total_return != 0
+    assert [day.date for day in days] == report.result.curve["date"].to_list()
+    assert report.page == tmp_path / "made" / "index.html"
+    assert "Underlyings backtest" in report.page.read_text(encoding="utf-8")
+    # Each session's forecast but the last decides the next session.
+    assert f"{len(days) - 1} forecasts decided a session, 1 did not" in report.assumptions["Decisions"]
+
+
+def test_underlyings_are_not_tested_with_two_models_at_once(market_lake, tmp_path):
+    rows = frame([(DAYS[0].close_ns, "SPY", p) for p in (0.6, 0.7)])
+    with pytest.raises(DatasetError, match="2 forecasts share asof and underlying, the first of SPY"):
+        backtest_underlyings(market_lake, rows, START, END, report_dir=tmp_path)
 
 
 def test_the_latency_is_a_parameter(quoted_lake, forecasts, tmp_path):

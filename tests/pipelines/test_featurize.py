@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from features.bars import COLUMNS, extend
 from features.catalog import catalog
 from features.lookahead import audit
 from pipelines.featurize import featurize, history, live_features
@@ -118,32 +119,12 @@ def test_without_options_those_features_are_null(lake):
     assert report.null_share["atm_iv"] == 1.0
 
 
-@pytest.mark.parametrize("clock", ["10:00", "12:30", "15:30"])
-def test_the_live_window_gives_the_stored_values(stored, clock):
-    known = history(stored, END)
-    _assert_same(live_features(known.minutes, _today(stored), known.options, et_ns(END, clock)), stored)
-
-
-def test_at_the_close_the_sessions_own_options_are_needed(stored):
-    known = history(stored, END)
-    options = read_options(stored, END, END)
-    _assert_same(live_features(known.minutes, _today(stored), options, session(END).close_ns), stored)
-
-
-def _assert_same(live, lake):
-    batch = _wide(lake).filter(pl.col("asof") == live["asof"][0]).select(live.columns)
-    assert live.select("asof", "underlying").equals(batch.select("asof", "underlying"))
-    for name in catalog():
-        assert live[name].is_null().to_list() == batch[name].is_null().to_list()
-    np.testing.assert_allclose(live.select(*catalog()), batch.select(*catalog()), rtol=1e-9, atol=1e-12)
-
-
 def test_the_live_window_ignores_what_is_not_known_yet(stored):
     known = history(stored, END)
     today = _today(stored)
     asof = et_ns(END, "11:00")
-    whole = live_features(known.minutes, today, read_options(stored, END, END), asof)
-    seen = live_features(known.minutes, today.filter(pl.col("available_at") <= asof), known.options, asof)
+    whole = live_features(known.bars, today, read_options(stored, END, END), asof)
+    seen = live_features(known.bars, today.filter(pl.col("available_at") <= asof), known.options, asof)
     assert whole.equals(seen)
 
 
@@ -151,30 +132,49 @@ def test_minutes_that_arrive_twice_count_once(stored):
     known = history(stored, END)
     today = _today(stored)
     asof = et_ns(END, "11:00")
-    twice = live_features(pl.concat([known.minutes, today]), today, known.options, asof)
-    assert twice.equals(live_features(known.minutes, today, known.options, asof))
+    once = live_features(known.bars, today, known.options, asof)
+    assert live_features(known.bars, pl.concat([today, today]), known.options, asof).equals(once)
+
+
+def test_bars_of_the_session_itself_are_made_of_its_minutes_alone(stored):
+    known = history(stored, END)
+    today = _today(stored)
+    asof = et_ns(END, "11:00")
+    begun = extend(known.bars, today.filter(pl.col("available_at") <= asof - 5 * NS_PER_MINUTE))
+    once = live_features(known.bars, today, known.options, asof)
+    assert live_features(begun, today, known.options, asof).equals(once)
+
+
+def test_minutes_of_other_sessions_are_not_looked_at(stored):
+    known = history(stored, END)
+    asof, before = et_ns(END, "11:00"), date(2025, 2, 14)
+    minutes = stored.scan("stock_minute_bars", before, before).collect()
+    late = minutes.filter(pl.col("ts_ns") >= et_ns(before, "15:50"))
+    once = live_features(known.bars, _today(stored), known.options, asof)
+    assert live_features(known.bars, pl.concat([late, _today(stored)]), known.options, asof).equals(once)
 
 
 def test_an_underlying_that_did_not_trade_in_the_bar_has_no_row(stored):
     known = history(stored, END)
     today = _today(stored).filter(pl.col("ticker").is_in(["SPY", "AAPL"]))
-    live = live_features(known.minutes, today, known.options, et_ns(END, "10:00"), names=["return_1"])
+    live = live_features(known.bars, today, known.options, et_ns(END, "10:00"), names=["return_1"])
     assert live.columns == ["asof", "underlying", "date", "return_1"]
     assert live["underlying"].to_list() == ["AAPL", "SPY"]
 
 
 def test_history_ends_before_the_session(stored):
     known = history(stored, END)
-    assert known.minutes["date"].max() == date(2025, 2, 14)
+    assert known.bars["asof"].max() == session(date(2025, 2, 14)).close_ns
     assert known.options["available_at"].max() == session(date(2025, 2, 14)).close_ns
 
 
 @pytest.mark.parametrize("minutes", [-30, 0, 1, 400])
 def test_a_time_that_ends_no_bar_is_refused(minutes):
     none = pl.DataFrame(schema=table("stock_minute_bars").columns)
+    bars = pl.DataFrame(schema=COLUMNS)
     asof = session(END).open_ns + minutes * NS_PER_MINUTE
     with pytest.raises(ValueError, match="ET does not end a 30m bar"):
-        live_features(none, none, None, asof)
+        live_features(bars, none, None, asof)
 
 
 def test_nothing_to_read_names_the_remedy(tmp_path, lake):

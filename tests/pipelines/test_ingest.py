@@ -17,6 +17,7 @@ from strikelake.errors import (
 )
 from strikelake.lake.store import Lake
 from strikelake.vendors.flat_files import Dataset, DirectoryFlatFiles
+from strikelake.vendors.quote_filter import QuoteFilter
 
 DAY_BARS, MINUTES = Dataset.STOCK_DAY_BARS, Dataset.OPTION_MINUTE_BARS
 THU, FRI, SAT, MON = date(2025, 1, 2), date(2025, 1, 3), date(2025, 1, 4), date(2025, 1, 6)
@@ -205,11 +206,11 @@ class Failing:
     def list(self, dataset, start, end):
         return self.source.list(dataset, start, end)
 
-    def read(self, file):
+    def open(self, file):
         if self.left == 0:
             raise self.error
         self.left -= 1
-        return self.source.read(file)
+        return self.source.open(file)
 
 
 @pytest.mark.parametrize("error", [VendorUnavailableError("gone"), NotEntitledError("403")])
@@ -217,7 +218,7 @@ def test_what_arrived_before_the_source_failed_is_kept(lake, folder, error, monk
     days = [session.date for session in sessions(THU, date(2025, 1, 31))]
     for day in days:
         folder.put(DAY_BARS, day, day_bar(day, "SPY"))
-    monkeypatch.setattr("pipelines.ingest._READERS", 1)
+    monkeypatch.setattr("pipelines.ingest._BAR_READERS", 1)
     with pytest.raises(type(error)):
         ingest(lake, Failing(folder.source, 5, error), [DAY_BARS], days[0], days[-1])
     assert lake.sessions("stock_day_bars") == days[:5]
@@ -250,6 +251,46 @@ def test_a_run_killed_at_any_commit_and_repeated_leaves_the_same_lake(
     assert content(killed) == content(whole)
 
 
+QUOTES = Dataset.OPTION_QUOTES
+QUOTE_HEADER = "ticker,ask_price,ask_size,bid_price,bid_size,sip_timestamp"
+
+
+def test_with_another_filter_quotes_are_read_again(lake, folder):
+    symbols = [f"O:{root}250117C00500000" for root in ("AAPL", "SPY")]
+    times = [et_ns(THU, "09:31"), et_ns(THU, "09:31") + 1]
+    lines = [f"{symbol},2,1,1,1,{time}" for symbol in symbols for time in times]
+    folder.put(QUOTES, THU, content=gzip.compress("\n".join([QUOTE_HEADER, *lines]).encode()))
+    folder.put(DAY_BARS, THU, day_bar(THU, "SPY"))
+    chosen = QuoteFilter(frozenset({"SPY"}))
+    first = ingest(lake, folder.source, [QUOTES, DAY_BARS], THU, THU, quotes=chosen).datasets[0]
+    assert (first.rows, first.unwanted, first.rejected) == (1, 2, 0)
+    again = ingest(lake, folder.source, [QUOTES, DAY_BARS], THU, THU, quotes=chosen)
+    assert [each.ingested for each in again.datasets] == [0, 0]
+    every = ingest(lake, folder.source, [QUOTES, DAY_BARS], THU, THU, quotes=QuoteFilter(sampling="all"))
+    assert [each.ingested for each in every.datasets] == [1, 0]
+    assert lake.scan("option_quotes").collect().height == 4
+    assert lake.scan("ingestions").filter(dataset=QUOTES).collect()["detail"].to_list() == [
+        "quotes of all underlyings, any expiration, every one"
+    ]
+
+
+@pytest.mark.real
+def test_every_kind_of_real_file_comes_in(lake, real_data):
+    day = date(2014, 6, 6)
+    held = [dataset for dataset in Dataset if not dataset.is_index and dataset is not Dataset.STOCK_TRADES]
+    report = ingest(lake, DirectoryFlatFiles(real_data / "flatfiles"), held, day, day)
+    rows = {each.dataset: (each.rows, each.rejected) for each in report.datasets}
+    assert (rows["option_trades"], rows["stock_quotes"]) == ((31227, 0), (1236, 0))
+    # Each minute bar is made of the trades of its minute.
+    minute = "occ_symbol, ts_ns // 60_000_000_000 as minute"
+    joined = lake.sql(
+        f"select sum(abs(coalesce(size, 0) - coalesce(volume, 0))) as differ, count(*) as bars "  # noqa: S608
+        f"from (select {minute}, sum(size) as size from option_trades group by all) "
+        f"full join (select {minute}, volume from option_minute_bars) using (occ_symbol, minute)"
+    )
+    assert joined.row(0) == (0.0, 22138)
+
+
 @pytest.mark.real
 def test_real_files_come_in_without_a_single_reject(lake, real_data):
     """The first year of real stock day bars, from the first day on, and all kinds of an option day."""
@@ -259,7 +300,7 @@ def test_real_files_come_in_without_a_single_reject(lake, real_data):
     assert (bars.rejected, bars.missing, bars.off_session) == (0, (), ())
     assert lake.sessions("stock_day_bars") == [session.date for session in sessions(first, last)]
     day = date(2014, 6, 6)
-    report = ingest(lake, source, list(Dataset), day, day)
+    report = ingest(lake, source, list(Dataset)[:5], day, day)
     assert {each.dataset: (each.rows, each.rejected) for each in report.datasets} == {
         "stock_day_bars": (15, 0),
         "stock_minute_bars": (1180, 0),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.place import OrderDesk, place, withdraw
+from pipelines.place import OrderDesk, forgo, place, send, withdraw, write_down
 from pipelines.reconcile import reconcile
 from strikelake.brokers.memory import MemoryBroker
 from strikelake.errors import BrokerError, BrokerUnavailableError, OrderRejectedError
@@ -215,6 +215,60 @@ def test_killed_at_any_step_the_broker_has_the_order_once(
         assert [record.state for record in journal.open_intents("A1")] == [IntentState.ACCEPTED]
         assert differences.adopted == ((name,) if step == "after submit" else ())
         assert differences.never_sent == ((name,) if step == "before submit" else ())
+
+
+@pytest.mark.parametrize("step", ["before submit", "after submit"])
+def test_killed_between_two_orders_each_is_looked_up(
+    step: str, broker: FaultyBroker, clock: StepClock, tmp_path: Path
+) -> None:
+    first, second = intent(100), intent(101)
+    broker.before_submit = [None, KilledError()] if step == "before submit" else []
+    broker.after_submit = [None, KilledError()] if step == "after submit" else []
+    with IntentJournal(tmp_path / "j.db") as journal:
+        desk = OrderDesk(broker, journal, clock)
+        sent, other = write_down([first, second], "A1", desk)
+        send(sent, desk)
+        with pytest.raises(KilledError):
+            send(other, desk)
+
+    with IntentJournal(tmp_path / "j.db") as journal:
+        desk = OrderDesk(broker, journal, clock)
+        assert [states(desk, i.client_order_id) for i in (first, second)] == [
+            ["intended", "accepted"],
+            ["intended"],
+        ]
+        differences = reconcile("A1", desk)
+        for record in write_down([first, second], "A1", desk):
+            send(record, desk)
+
+        names = [first.client_order_id, second.client_order_id]
+        assert sorted(order.client_order_id for order in broker.open_orders()) == sorted(names)
+        assert differences.adopted == ((names[1],) if step == "after submit" else ())
+        assert differences.never_sent == ((names[1],) if step == "before submit" else ())
+
+
+def test_what_an_earlier_run_wrote_down_is_looked_up_before_it_is_sent(
+    desk: OrderDesk, broker: FaultyBroker
+) -> None:
+    write_down([intent()], "A1", desk)
+    MemoryBroker.submit(broker, intent())
+
+    (record,) = write_down([intent()], "A1", desk)
+
+    assert send(record, desk).status is OrderStatus.ACCEPTED
+    assert broker.submits == 0
+
+
+def test_an_order_that_is_forgone_is_noted_unless_it_may_have_been_sent(desk: OrderDesk) -> None:
+    (record,) = write_down([intent()], "A1", desk)
+    forgo(record, desk, "another is in doubt")
+    assert states(desk) == ["intended", "never_sent"]
+    assert desk.journal.open_intents("A1") == []
+
+    place(intent(), "A1", desk)
+    (again,) = write_down([intent()], "A1", desk)
+    forgo(again, desk, "another is in doubt")
+    assert states(desk)[-1] == "accepted"
 
 
 def test_withdrawing_waits_for_the_end_and_keeps_fills(desk: OrderDesk, broker: FaultyBroker) -> None:

@@ -117,7 +117,7 @@ def test_an_order_that_arrives_after_it_was_given_up_is_adopted(
     desk: OrderDesk, broker: MemoryBroker, *, filled: bool
 ) -> None:
     late = intent("sl-1")
-    desk.journal.record(late, "A1", 1)
+    desk.journal.record([late], "A1", 1)
     assert reconcile("A1", desk).never_sent == ("sl-1",)
     broker.submit(late)
     if filled:

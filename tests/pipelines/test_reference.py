@@ -148,7 +148,8 @@ def test_files_that_cannot_be_trusted_are_refused(lake, folder, name, text, said
 
 def test_an_empty_folder_is_named(lake, folder):
     with pytest.raises(
-        EmptyLakeError, match=r"reference has no splits.csv, dividends.csv or treasury_curves"
+        EmptyLakeError,
+        match=r"reference has no splits.csv, dividends.csv, treasury_curves\*.csv or ticker_map.csv",
     ):
         load_reference(lake, folder)
 
@@ -161,3 +162,10 @@ def test_real_reference_files(lake, real_data):
     assert report.rejected == {"ticker|regex": 41}
     week = lake.scan("treasury_yields", date(2014, 6, 6), date(2014, 6, 6)).collect().sort("tenor_days")
     assert week.row(0)[:3] == (date(2014, 6, 6), 30, 0.0002)
+
+
+def test_a_map_of_tickers_is_loaded_too(lake, folder):
+    (folder / "ticker_map.csv").write_text("security,until,ticker\nM,2012-05-18,FB\nM,2050-12-31,FB\n")
+    report = load_reference(lake, folder)
+    assert (report.symbols, report.files) == (1, ())
+    assert lake.tables() == ["symbols"]

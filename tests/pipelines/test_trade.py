@@ -1,5 +1,6 @@
 """One session over the in-memory broker and a market of two underlyings."""
 
+import gc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -10,9 +11,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from features.bars import resample
 from pipelines.trade import SessionPlan, SessionReport, TradingDesk, run_session
 from strikelake.brokers.memory import MemoryBroker
-from strikelake.calendar import NS_PER_MINUTE, NS_PER_SECOND, et_date, et_ns, session
+from strikelake.calendar import NS_PER_MINUTE, NS_PER_SECOND, et_date, et_ns, previous_session
 from strikelake.contracts import OptionContract, expiry_ns
 from strikelake.errors import (
     BrokerUnavailableError,
@@ -30,7 +32,6 @@ from strikelake.pricing.black_scholes import price
 from strikelake.risk.limits import Limits
 
 DAY = date(2025, 3, 3)
-OPEN = session(DAY).open_ns
 SPOTS = {"SPY": 590.0, "IWM": 210.0}
 LIMITS = Limits(
     universe=frozenset(SPOTS),
@@ -86,6 +87,11 @@ class FakeMarket:
     error: VendorError = field(default_factory=lambda: VendorUnavailableError("503"))
     asked: list[tuple[str, date, date]] = field(default_factory=list)
     asof: int = 0
+    waits: Callable[[], None] = lambda: None
+    quote_age_ns: int = NS_PER_SECOND
+
+    def prepare(self, tickers: list[str], start_ns: int, asof: int) -> None:
+        """Nothing: flat prices take no time."""
 
     def minute_bars(self, tickers: list[str], start_ns: int, end_ns: int) -> pl.DataFrame:
         self.asof = end_ns
@@ -110,6 +116,7 @@ class FakeMarket:
 
     def chain(self, underlying: str, *, expiration_from: date, expiration_to: date) -> pl.DataFrame:
         self.asked.append((underlying, expiration_from, expiration_to))
+        self.waits()
         if underlying in self.chains_fail:
             raise self.error
         expiration, spot = date(2025, 3, 28), SPOTS[underlying]
@@ -118,7 +125,7 @@ class FakeMarket:
             for kind in ("C", "P")
             for step in range(-10, 11)
         ]
-        return pl.DataFrame(rows)
+        return pl.DataFrame(rows).with_columns(quote_ts_ns=pl.lit(self.asof - self.quote_age_ns))
 
 
 def quote_row(
@@ -166,6 +173,7 @@ class FaultyBroker(MemoryBroker):
         self.lookups: list[BaseException] = []
         self.accounts: list[BaseException] = []
         self.sent: list[OrderIntent] = []
+        self.on_submit: Callable[[], None] = lambda: None
 
     def account(self) -> Account:
         if self.accounts:
@@ -174,6 +182,7 @@ class FaultyBroker(MemoryBroker):
 
     def submit(self, intent: OrderIntent) -> OrderState:
         self.sent.append(intent)
+        self.on_submit()
         if self.refusals:
             raise self.refusals.pop(0)
         return super().submit(intent)
@@ -205,12 +214,13 @@ class Floor:
 def floor(tmp_path: Path) -> Iterator[Floor]:
     clock = StepClock(at("09:00"))
     market = FakeMarket()
-    history = market.minute_bars(list(SPOTS), OPEN - 86_400 * NS_PER_SECOND, OPEN - 86_390 * NS_PER_SECOND)
+    before = previous_session(DAY)
+    history = resample(market.minute_bars(list(SPOTS), before.open_ns, before.close_ns))
     plan = SessionPlan(
         session=DAY,
         underlyings=tuple(SPOTS),
         limits=LIMITS,
-        history_minutes=history,
+        history_bars=history,
         options=None,
         rate=0.04,
         correlations={frozenset(SPOTS): 0.1},
@@ -232,6 +242,31 @@ def test_a_session_without_signals_trades_nothing(floor: Floor) -> None:
         at("10:30") - 5 * NS_PER_SECOND,
     ]
     assert floor.clock.slept[-1] == at("16:00")
+
+
+@pytest.mark.parametrize(("age_seconds", "orders"), [(-1, 2), (-2, 2), (-3, 0)])
+def test_a_quote_that_came_while_the_vendor_was_waited_for_counts(
+    floor: Floor, age_seconds: int, orders: int
+) -> None:
+    floor.scorer.told[at("10:00"), "SPY"] = 0.7
+
+    def wait() -> None:
+        floor.clock.time = floor.market.asof + 2 * NS_PER_SECOND
+
+    floor.market.waits = wait
+    floor.market.quote_age_ns = age_seconds * NS_PER_SECOND
+    assert len(floor.run().client_order_ids) == orders
+
+
+@pytest.mark.parametrize(("places", "asked"), [(1, ["SPY"]), (2, ["SPY", "IWM"])])
+def test_no_chain_is_asked_for_where_no_place_is_left(floor: Floor, places: int, asked: list[str]) -> None:
+    floor.plan = replace(floor.plan, limits=replace(LIMITS, max_positions=places))
+    floor.scorer.told = {(at("10:00"), "SPY"): 0.7, (at("10:30"), "IWM"): 0.7}
+
+    report = floor.run()
+
+    assert report.denials == ({"MAX_POSITIONS": 1} if places == 1 else {})
+    assert {name for name, *_ in floor.market.asked} == set(asked)
 
 
 def test_a_signal_is_entered_and_closed_at_its_horizon(floor: Floor) -> None:
@@ -324,10 +359,11 @@ def test_after_an_order_in_doubt_no_entry_follows(floor: Floor) -> None:
     report = floor.run()
 
     assert [intent.underlying for intent in floor.broker.sent] == ["SPY"]
-    assert report.orders == {"never_sent": 1}
+    assert report.orders == {"never_sent": 2}
     assert "500" in report.problems[0]
     assert "was not sent: an order before it is in doubt" in report.problems[1]
     assert "never reached the broker" in report.problems[2]
+    assert len(report.problems) == 3
 
 
 def test_an_unexplained_position_stops_entries_and_no_exits(floor: Floor) -> None:
@@ -458,8 +494,54 @@ def test_an_early_end_is_told_even_when_the_broker_is_down(
     assert f"entry {record.intent.client_order_id} may still be working: 503" in caplog.messages
 
 
+def test_a_decision_is_timed_by_part_with_the_collector_waiting(floor: Floor) -> None:
+    floor.scorer.told[at("10:00"), "SPY"] = 0.8
+    collecting: list[bool] = []
+    floor.broker.on_submit = lambda: collecting.append(gc.isenabled())
+
+    report = floor.run()
+
+    first, second = report.timings[:2]
+    assert collecting == [False, False]
+    assert gc.isenabled()
+    assert list(first.parts) == [
+        "bars",
+        "features",
+        "score",
+        "quotes",
+        "chain",
+        "decide",
+        "write",
+        "send",
+    ]
+    ours = sum(first.parts[part] for part in ("features", "score", "chain", "decide", "write"))
+    assert first.first_order == pytest.approx(ours)
+    assert report.latency_ms[0] == first.first_order
+    assert (second.asof, second.first_order) == (at("10:30"), None)
+    assert list(second.parts)[-1] == "decide"
+
+
+def test_the_orders_of_a_decision_are_written_down_before_any_is_sent(floor: Floor) -> None:
+    floor.scorer.told = {(at("10:00"), "SPY"): 0.8, (at("10:00"), "IWM"): 0.8}
+    written: list[int] = []
+    floor.broker.on_submit = lambda: written.append(len(floor.journal.records("A1")))
+
+    floor.run()
+
+    assert written[:2] == [2, 2]
+
+
+def test_a_feature_that_does_not_exist_ends_the_session_before_its_first_decision(floor: Floor) -> None:
+    floor.scorer.features = ("minute_of_sesion",)
+
+    with pytest.raises(ValueError, match="minute_of_session"):
+        floor.run()
+
+    assert floor.clock.slept == []
+
+
 def test_a_first_day_without_history_trades(floor: Floor) -> None:
-    floor.plan = replace(floor.plan, history_minutes=floor.plan.history_minutes.clear())
+    floor.plan = replace(floor.plan, history_bars=floor.plan.history_bars.clear())
     floor.scorer.told[at("10:00"), "SPY"] = 0.8
 
     assert floor.run().orders == {"filled": 2}

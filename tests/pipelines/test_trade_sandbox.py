@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from features.bars import resample
 from pipelines.trade import SessionPlan, TradingDesk, run_session
 from strikelake.brokers.alpaca import AlpacaBroker
 from strikelake.calendar import NS_PER_MINUTE, NS_PER_SECOND, et_ns
@@ -19,6 +20,7 @@ from strikelake.risk.limits import Limits
 from strikelake.sandbox.clock import SandboxClock
 from strikelake.sandbox.config import SimulatorConfig
 from strikelake.sandbox.launch import RunningSandbox, start
+from strikelake.vendors.live import LiveMarketData
 from strikelake.vendors.rest import RestMarketData
 
 SYMBOLS = ("IWM", "SPY", "TSLA")
@@ -46,6 +48,8 @@ class Coin:
     """Forecasts without sense, the same in every run."""
 
     features = ("return_1",)
+    bar = "30m"
+    horizon = 2
 
     def __init__(self) -> None:
         self.random = np.random.default_rng(5)
@@ -94,7 +98,8 @@ def plan(sandbox: RunningSandbox) -> SessionPlan:
         fee_per_contract=Decimal("0.65"),
     )
     pairs = {frozenset({a, b}): 0.0 for a in SYMBOLS for b in SYMBOLS if a < b}
-    return SessionPlan(sandbox.live_session, SYMBOLS, limits, minutes(sandbox), None, 2, "30m", 0.04, pairs)
+    bars = resample(minutes(sandbox))
+    return SessionPlan(sandbox.live_session, SYMBOLS, limits, bars, None, 0.04, pairs)
 
 
 def test_a_whole_session_leaves_books_that_agree(sandbox: RunningSandbox, tmp_path: Path) -> None:
@@ -102,7 +107,7 @@ def test_a_whole_session_leaves_books_that_agree(sandbox: RunningSandbox, tmp_pa
     clock = FaultyClock(SandboxClock(sandbox.clock_url), sandbox)
     clock.faults = {et_ns(day, "10:00"): "http_500", et_ns(day, "11:00"): "http_500_after"}
     broker = AlpacaBroker(sandbox.broker_key, sandbox.broker_secret, url=sandbox.broker_url)
-    market = RestMarketData(sandbox.api_key, sandbox.rest_url)
+    market = LiveMarketData(RestMarketData(sandbox.api_key, sandbox.rest_url), clock)
 
     with IntentJournal(tmp_path / "j.db") as journal:
         report = run_session(TradingDesk(broker, market, clock, Coin(), journal), plan(sandbox))

@@ -51,7 +51,8 @@ def broken(name: str, row: dict[str, object], **changes: object) -> dict[str, in
         ({"low": 10.5}, {"low_is_lowest": 1}),
         ({"high": 10.5}, {"high_is_highest": 1}),
         ({"low": 0.0}, {"low|min_exclusive": 1}),
-        ({"open": float("nan")}, {"open|nan": 1}),
+        ({"open": float("nan")}, {"open|max": 1, "open|nan": 1}),
+        ({"open": 2e7, "high": 3e7}, {"high|max": 1, "open|max": 1}),
         ({"close": None}, {"close|nullability": 1}),
         ({"volume": -1.0}, {"volume|min": 1}),
         ({"volume": 0.0}, {}),
@@ -154,3 +155,45 @@ def test_every_table_is_described_by_its_own_columns():
 def test_an_unknown_table_is_answered_with_the_nearest():
     with pytest.raises(LakeError, match=r"no table 'option_minute_bar': did you mean 'option_minute_bars'\?"):
         table("option_minute_bar")
+
+
+SNAPSHOT = {
+    "date": DAY,
+    "occ_symbol": "SPY250117C00500000",
+    "underlying": "SPY",
+    "expiration": date(2025, 1, 17),
+    "option_type": "C",
+    "strike": 500.0,
+    "ts_ns": OPEN_NS,
+    "available_at": OPEN_NS,
+}
+SYMBOL = {"security": "WM", "ticker": "WMI", "first_date": DAY, "last_date": None, "available_at": OPEN_NS}
+
+
+@pytest.mark.parametrize(
+    ("changes", "rules"),
+    [
+        ({}, {}),
+        ({"quote_ts_ns": OPEN_NS + 1}, {"known_when_taken": 1}),
+        ({"available_at": OPEN_NS - 1}, {"known_when_taken": 1}),
+        ({"bid_price": 0.0}, {"bid_price|min_exclusive": 1}),
+        ({"implied_vol": 0.0}, {"implied_vol|min_exclusive": 1}),
+        ({"delta": -1.2}, {"delta|min": 1}),
+        ({"open_interest": -1}, {"open_interest|min": 1}),
+    ],
+)
+def test_snapshots_of_chains(changes, rules):
+    assert broken("chain_snapshots", SNAPSHOT, **changes) == rules
+
+
+@pytest.mark.parametrize(
+    ("changes", "rules"),
+    [
+        ({}, {}),
+        ({"last_date": DAY}, {}),
+        ({"last_date": date(2025, 1, 1)}, {"ends_after_it_starts": 1}),
+        ({"ticker": ""}, {"ticker|regex": 1}),
+    ],
+)
+def test_symbols(changes, rules):
+    assert broken("symbols", SYMBOL, **changes) == rules

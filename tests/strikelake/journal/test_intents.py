@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from strikelake.journal.intents import IntentJournal
 from strikelake.errors import JournalError
+from strikelake.journal.intents import IntentJournal
 from strikelake.journal.states import IntentState
 from strikelake.orders import Effect, Leg, OrderIntent, OrderState, OrderStatus, Side
 
@@ -60,7 +60,7 @@ def journal(tmp_path: Path) -> Iterator[IntentJournal]:
 def test_an_intent_comes_back_as_it_was_written(journal: IntentJournal) -> None:
     written = intent()
 
-    record = journal.record(written, "A1", 7)
+    (record,) = journal.record([written], "A1", 7)
 
     assert (record.intent, record.account_id, record.state, record.updated_at) == (
         written,
@@ -73,24 +73,56 @@ def test_an_intent_comes_back_as_it_was_written(journal: IntentJournal) -> None:
 
 def test_the_first_version_of_a_decision_counts(journal: IntentJournal) -> None:
     first = intent()
-    journal.record(first, "A1", 7)
+    journal.record([first], "A1", 7)
 
-    again = journal.record(replace(first, limit_price=Decimal("1.30"), quantity=2), "A1", 8)
+    (again,) = journal.record([replace(first, limit_price=Decimal("1.30"), quantity=2)], "A1", 8)
 
-    assert again.intent == first
+    assert (again.intent, again.is_new) == (first, False)
     assert journal.history("sl-1") == [(IntentState.INTENDED, 7)]
+
+
+def test_the_orders_of_a_decision_share_one_transaction(journal: IntentJournal) -> None:
+    journal.record([intent("old")], "A1", 7)
+    statements: list[str] = []
+    journal._db.set_trace_callback(statements.append)
+
+    records = journal.record([intent("a"), intent("old"), intent("b"), intent("a")], "A1", 8)
+
+    assert statements.count("BEGIN IMMEDIATE") == statements.count("COMMIT") == 1
+    assert [record.intent.client_order_id for record in records] == ["a", "old", "b", "a"]
+    assert [record.is_new for record in records] == [True, False, True, False]
+    assert [journal.history(name) for name in ("a", "old", "b")] == [
+        [(IntentState.INTENDED, 8)],
+        [(IntentState.INTENDED, 7)],
+        [(IntentState.INTENDED, 8)],
+    ]
+
+
+def test_a_decision_is_written_as_a_whole_or_not_at_all(journal: IntentJournal) -> None:
+    journal.record([intent("b")], "A1", 7)
+
+    with pytest.raises(JournalError, match="another decision named b"):
+        journal.record([intent("a"), intent("b", asof=101), intent("c")], "A1", 8)
+
+    assert [record.intent.client_order_id for record in journal.records("A1")] == ["b"]
+
+
+def test_a_decision_without_orders_writes_nothing(journal: IntentJournal) -> None:
+    journal._db.execute("PRAGMA query_only=ON")
+
+    assert journal.record([], "A1", 7) == []
 
 
 @pytest.mark.parametrize("other", [intent(asof=101), intent("sl-1", SELL)])
 def test_a_name_belongs_to_one_decision(journal: IntentJournal, other: OrderIntent) -> None:
-    journal.record(intent(), "A1", 7)
+    journal.record([intent()], "A1", 7)
 
     with pytest.raises(JournalError, match="another decision named sl-1: raise its attempt"):
-        journal.record(other, "A1", 8)
+        journal.record([other], "A1", 8)
 
 
 def test_history_is_kept_and_repetition_is_not(journal: IntentJournal) -> None:
-    journal.record(intent(), "A1", 1)
+    journal.record([intent()], "A1", 1)
     journal.mark("sl-1", IntentState.UNKNOWN, 2, "504")
     journal.mark("sl-1", IntentState.UNKNOWN, 3, "504")
     for at, told in enumerate(
@@ -128,7 +160,7 @@ def test_history_is_kept_and_repetition_is_not(journal: IntentJournal) -> None:
 def test_steps_that_cannot_happen_are_refused(
     journal: IntentJournal, first: OrderState, then: OrderState, named: str
 ) -> None:
-    journal.record(intent(), "A1", 1)
+    journal.record([intent()], "A1", 1)
     journal.update(first, 2)
 
     with pytest.raises(JournalError, match=f"order sl-1.*{named}.*broker's list"):
@@ -138,7 +170,7 @@ def test_steps_that_cannot_happen_are_refused(
 
 
 def test_an_accepted_order_cannot_become_unsent(journal: IntentJournal) -> None:
-    journal.record(intent(), "A1", 1)
+    journal.record([intent()], "A1", 1)
     journal.update(order(OrderStatus.ACCEPTED), 2)
 
     with pytest.raises(JournalError, match="from accepted to never_sent"):
@@ -153,8 +185,8 @@ def test_an_order_that_was_not_recorded_is_named(journal: IntentJournal) -> None
 def test_open_intents_are_those_that_can_still_fill(journal: IntentJournal) -> None:
     ends = {"f": order(OrderStatus.FILLED, 3, "f"), "c": order(OrderStatus.CANCELED, 0, "c")}
     for name in ("i", "u", "n", "a", "f", "c"):
-        journal.record(intent(name, asof=ord(name)), "A1", 1)
-    journal.record(intent("other"), "A2", 1)
+        journal.record([intent(name, asof=ord(name))], "A1", 1)
+    journal.record([intent("other")], "A2", 1)
     journal.mark("u", IntentState.UNKNOWN, 2)
     journal.mark("n", IntentState.NEVER_SENT, 2)
     journal.update(order(OrderStatus.ACCEPTED, 0, "a"), 2)
@@ -177,7 +209,7 @@ def test_a_restart_forgets_neither_the_opening_equity_nor_the_halt(tmp_path: Pat
 
 
 def test_a_settled_holding_is_gone(journal: IntentJournal) -> None:
-    journal.record(intent(), "A1", 1)
+    journal.record([intent()], "A1", 1)
     journal.update(order(OrderStatus.FILLED, 3), 2)
     assert [h.quantity for h in journal.trades("A1").holdings] == [3]
 
@@ -199,7 +231,7 @@ import os, signal, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from test_intents import IntentJournal, IntentState, intent
 journal = IntentJournal({str(tmp_path / "j.db")!r})
-journal.record(intent(), "A1", 1)
+journal.record([intent()], "A1", 1)
 os.kill(os.getpid(), signal.SIGKILL)
 """
     ended = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
@@ -211,7 +243,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_the_file_is_durable_and_still_readable_by_others(tmp_path: Path) -> None:
     with IntentJournal(tmp_path / "j.db") as journal:
-        journal.record(intent(), "A1", 1)
+        journal.record([intent()], "A1", 1)
         reader = sqlite3.connect(f"file:{tmp_path / 'j.db'}?mode=ro", uri=True)
         assert reader.execute("SELECT count(*) FROM events").fetchone() == (1,)
         assert reader.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -235,7 +267,7 @@ def test_a_journal_that_cannot_be_written_says_so(journal: IntentJournal) -> Non
     journal._db.execute("PRAGMA query_only=ON")
 
     with pytest.raises(JournalError, match=r"cannot be written .*nothing is sent without it"):
-        journal.record(intent(), "A1", 1)
+        journal.record([intent()], "A1", 1)
 
 
 class JournalMachine(RuleBasedStateMachine):
@@ -247,6 +279,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.journal = IntentJournal(Path(self.folder.name) / "j.db")
         self.states: dict[str, list[IntentState]] = {}
         self.filled: dict[str, int] = {}
+        self.answered: set[str] = set()
 
     def teardown(self) -> None:
         self.journal.close()
@@ -256,7 +289,7 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(name=names)
     def record(self, name: str) -> None:
-        self.journal.record(intent(name, asof=ord(name)), "A1", 1)
+        self.journal.record([intent(name, asof=ord(name))], "A1", 1)
         self.states.setdefault(name, [IntentState.INTENDED])
         self.filled.setdefault(name, 0)
 
@@ -267,6 +300,7 @@ class JournalMachine(RuleBasedStateMachine):
             IntentState(status.value),
             filled,
             lambda: self.journal.update(order(status, filled, name), 2),
+            answers=True,
         )
 
     @rule(
@@ -280,13 +314,17 @@ class JournalMachine(RuleBasedStateMachine):
         self.journal.close()
         self.journal = IntentJournal(Path(self.folder.name) / "j.db")
 
-    def attempt(self, name: str, state: IntentState, filled: int, act: Callable[[], object]) -> None:
+    def attempt(
+        self, name: str, state: IntentState, filled: int, act: Callable[[], object], *, answers: bool = False
+    ) -> None:
         if name in self.states and self.legal(name, state, filled):
             act()
             same = (self.states[name][-1], self.filled[name]) == (state, filled)
-            if not same:
+            # The broker's first answer brings its name for the order, which is news in any state.
+            if not same or (answers and name not in self.answered):
                 self.states[name].append(state)
             self.filled[name] = filled
+            self.answered |= {name} if answers else set()
         else:
             with pytest.raises(JournalError):
                 act()

@@ -203,8 +203,8 @@ def test_wrong_kinds_of_table_are_named(lake, bars):
         lake.replace("treasury_yields", MON, yields(MON, 0.05))
     with pytest.raises(LakeError, match="stock_day_bars is kept in a file for each date: name the days"):
         lake.overwrite(TABLE, bars(MON, SPY=1.0))
-    with pytest.raises(LakeError, match=r"s3://bucket is a URL: give a local folder"):
-        Lake("s3://bucket")
+    with pytest.raises(LakeError, match=r"gs://bucket is no folder and no s3://"):
+        Lake("gs://bucket")
 
 
 def test_a_damaged_log_is_named(lake, bars):

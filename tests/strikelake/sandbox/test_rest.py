@@ -6,11 +6,14 @@ import massive
 import polars as pl
 import pytest
 
+from pipelines.reference_rest import load_reference_from_rest
 from strikelake.calendar import NS_PER_MINUTE, et_ns
 from strikelake.errors import NotEntitledError
+from strikelake.lake.store import Lake
 from strikelake.sandbox.clock import SandboxClock
 from strikelake.sandbox.flat_files import Folder
 from strikelake.sandbox.simulator import session_frames
+from strikelake.vendors import rest_reference
 from strikelake.vendors.rest import RestMarketData
 
 TEN = "10:00"
@@ -78,7 +81,8 @@ def test_the_chain_is_what_was_quoted_last(data, sandbox, ten):
     chain = data.chain("AAPL", expiration_from=date(2025, 1, 8), expiration_to=date(2025, 1, 31))
     assert chain.columns == [
         "occ_symbol", "underlying", "expiration", "option_type", "strike",
-        "quote_ts_ns", "bid_price", "ask_price", "underlying_price", "open_interest",
+        "quote_ts_ns", "bid_price", "bid_size", "ask_price", "ask_size", "underlying_price", "open_interest",
+        "implied_vol", "delta", "gamma", "vega", "theta", "shares_per_contract",
     ]  # fmt: skip
     assert sorted(chain["expiration"].unique()) == [date(2025, 1, 10), date(2025, 1, 17)]
     assert chain["quote_ts_ns"].is_between(ten - 5 * NS_PER_MINUTE, ten).all()
@@ -111,6 +115,54 @@ def test_before_the_open_the_last_quotes_are_those_of_the_day_before(data, sandb
     assert known["quote_ts_ns"].is_between(closed - 5 * NS_PER_MINUTE, closed).all()
     assert known.height > 40
     assert chain.height > known.height
+
+
+def test_the_last_minutes_are_those_of_the_bars(data, sandbox, ten):
+    bars = data.minute_bars(["AAPL", "SPY"], et_ns(sandbox.live_session, "09:30"), ten)
+    last = data.last_minutes(["AAPL", "SPY", "NONE"])
+    assert last.equals(bars.filter(available_at=ten))
+    [aapl, _] = data.connection.ask(data.connection.client.get_snapshot_all, market_type="stocks")["tickers"]
+    mine = bars.filter(ticker="AAPL")
+    assert (aapl["day"]["v"], aapl["min"]["av"]) == (pytest.approx(mine["volume"].sum()),) * 2
+    assert aapl["day"]["h"] == mine["high"].max()
+
+
+def test_day_bars_equal_the_flat_files(market, data, sandbox):
+    frame = session_frames(market, 2)[Folder.STOCK_DAY_BARS]
+    day = sandbox.last_session
+    found = data.day_bars(["AAPL", "SPY"], day, day)
+    shared = ["ticker", "open", "high", "low", "close", "volume", "transactions"]
+    assert found.select(shared).equals(frame.select(shared))
+    assert found["ts_ns"].equals(frame["window_start"], check_names=False)
+    assert data.grouped_day_bars(day).equals(found)
+
+
+def test_the_live_session_s_day_bar_grows(data, sandbox, ten):
+    [volume] = data.grouped_day_bars(sandbox.live_session).filter(ticker="SPY")["volume"]
+    bars = data.minute_bars(["SPY"], et_ns(sandbox.live_session, "09:30"), ten)
+    assert volume == pytest.approx(bars["volume"].sum())
+
+
+def test_yields_are_those_of_the_days_before(data, sandbox):
+    found = rest_reference.treasury_yields(data.connection, date(2024, 12, 20))
+    assert found["date"].min() == date(2024, 12, 20)
+    assert found["date"].max() == sandbox.last_session
+    curve = pl.read_csv(sandbox.directory / "reference" / "treasury_curves.csv", try_parse_dates=True)
+    month = curve.filter(pl.col("date") == sandbox.last_session)["1month"].item()
+    last = found.filter(pl.col("date") == sandbox.last_session, tenor_days=30)
+    assert last["yield_rate"].item() == pytest.approx(month)
+
+
+def test_the_lake_s_reference_data_come_from_rest(data, tmp_path):
+    lake = Lake(tmp_path / "lake")
+    report = load_reference_from_rest(lake, data.connection, ["SPY"], date(2025, 1, 2))
+    assert (report.splits, report.dividends, report.rejected, report.refused) == (0, 0, {}, ())
+    assert report.yields > 20
+    assert lake.tables() == ["corporate_actions", "treasury_yields"]
+
+
+def test_before_the_open_nobody_has_a_last_minute(data, sandbox):
+    assert data.last_minutes(["AAPL", "SPY"]).is_empty()
 
 
 def test_the_key_is_checked(sandbox):

@@ -1,19 +1,9 @@
-import socket
-import threading
-import time
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from strikelake.errors import (
-    ConfigError,
-    MissingCredentialsError,
-    NotEntitledError,
-    NotPublishedError,
-    VendorUnavailableError,
-)
-from strikelake.vendors.flat_files import Dataset, DirectoryFlatFiles, S3FlatFiles, SourceFile
+from strikelake.errors import NotPublishedError, VendorUnavailableError
+from strikelake.vendors.flat_files import Dataset, DirectoryFlatFiles, SourceFile
 
 DAY = date(2025, 1, 6)
 BARS = Dataset.STOCK_DAY_BARS
@@ -25,6 +15,11 @@ def key(day: date, dataset: Dataset = BARS) -> str:
 
 def listed(day: date = DAY, size: int = 3, etag: str = "x") -> SourceFile:
     return SourceFile(BARS, day, key(day), etag, size, 0)
+
+
+def content(source: DirectoryFlatFiles, file: SourceFile) -> bytes:
+    with source.open(file) as stream:
+        return stream.read()
 
 
 @pytest.fixture
@@ -50,7 +45,7 @@ def test_a_folder_lists_by_dataset_and_date(folder):
     assert days == [file.date for file in source.list(BARS, days[0], days[-1])]
     assert days[1:3] == [file.date for file in source.list(BARS, date(2025, 1, 1), date(2025, 1, 31))]
     first = source.list(BARS, days[0], days[0])[0]
-    assert (first.key, first.size, source.read(first)) == (key(days[0]), 3, b"abc")
+    assert (first.key, first.size, content(source, first)) == (key(days[0]), 3, b"abc")
     assert str(source) == str(folder.root)
 
 
@@ -68,7 +63,7 @@ def test_a_folder_without_the_dataset_lists_nothing(folder):
 
 def test_a_file_that_is_gone_is_named(folder):
     with pytest.raises(NotPublishedError, match=r"2025-01-06.csv.gz is not in .* any more: list again"):
-        DirectoryFlatFiles(folder.root).read(listed())
+        content(DirectoryFlatFiles(folder.root), listed())
 
 
 def test_a_file_that_does_not_read_is_named(folder):
@@ -76,148 +71,19 @@ def test_a_file_that_does_not_read_is_named(folder):
     with pytest.raises(
         VendorUnavailableError, match=r"2025-01-06.csv.gz in .* does not read: Is a directory"
     ):
-        DirectoryFlatFiles(folder.root).read(listed())
+        content(DirectoryFlatFiles(folder.root), listed())
 
 
-@pytest.mark.parametrize(
-    ("pair", "named"),
-    [
-        (("", ""), "set POLYGON_S3_ACCESS_KEY .or MASSIVE_S3_ACCESS_KEY. and POLYGON_S3_SECRET_KEY"),
-        (("key", " "), "set POLYGON_S3_SECRET_KEY .or MASSIVE_S3_SECRET_KEY.$"),
-        (("", "secret"), "set POLYGON_S3_ACCESS_KEY .or MASSIVE_S3_ACCESS_KEY.$"),
-    ],
-)
-def test_half_a_key_pair_is_refused(pair, named):
-    with pytest.raises(MissingCredentialsError, match=named):
-        S3FlatFiles("http://127.0.0.1:1", "flatfiles", *pair)
-
-
-def test_an_endpoint_must_be_a_url():
-    with pytest.raises(ConfigError, match=r"'files\.massive\.com' is no URL: give one like https://host"):
-        S3FlatFiles("files.massive.com", "flatfiles", "key", "secret")
-
-
-@pytest.fixture(scope="module")
-def s3():
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    client = boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="key",
-        aws_secret_access_key="secret",
-    )
-    client.create_bucket(Bucket="flatfiles")
-    client.endpoint = endpoint
-    yield client
-    server.stop()
-
-
-def test_s3_lists_in_pages_and_reads(s3, monkeypatch):
-    days = [date(2025, 1, n) for n in range(1, 32)] + [date(2025, 2, 1), date(2026, 1, 1)]
-    for day in days:
-        s3.put_object(Bucket="flatfiles", Key=key(day), Body=str(day).encode())
-    s3.put_object(Bucket="flatfiles", Key=f"{BARS.prefix}/2025/01/README.txt", Body=b"")
-    source = S3FlatFiles(s3.endpoint, "flatfiles", "key", "secret")
-    pages = source._client.get_paginator("list_objects_v2")
-    small = type(pages).paginate
-    monkeypatch.setattr(
-        type(pages), "paginate", lambda self, **k: small(self, PaginationConfig={"PageSize": 7}, **k)
-    )
-    assert days == [file.date for file in source.list(BARS, days[0], days[-1])]
-    assert days[4:9] == [file.date for file in source.list(BARS, days[4], days[8])]
-    first = source.list(BARS, days[0], days[0])[0]
-    assert source.read(first) == b"2025-01-01"
-    assert first.last_modified > 0
-    assert source.list(Dataset.OPTION_QUOTES, days[0], days[-1]) == []
-    assert str(source) == f"s3://flatfiles at {s3.endpoint}"
-
-
-def test_s3_tells_a_file_that_was_replaced_after_it_was_listed(s3):
-    day = date(2024, 3, 1)
-    s3.put_object(Bucket="flatfiles", Key=key(day), Body=b"old")
-    source = S3FlatFiles(s3.endpoint, "flatfiles", "key", "secret")
-    file = source.list(BARS, day, day)[0]
-    s3.put_object(Bucket="flatfiles", Key=key(day), Body=b"new")
-    with pytest.raises(VendorUnavailableError, match="it was replaced or cut off; run again"):
-        source.read(file)
-
-
-def test_s3_names_what_is_not_there(s3):
-    with pytest.raises(NotPublishedError, match=r"2027-01-04.csv.gz in s3://flatfiles .* 404 NoSuchKey"):
-        S3FlatFiles(s3.endpoint, "flatfiles", "key", "secret").read(listed(date(2027, 1, 4)))
-    with pytest.raises(NotPublishedError, match="404 NoSuchBucket"):
-        S3FlatFiles(s3.endpoint, "no-such-bucket", "key", "secret").list(BARS, DAY, DAY)
-
-
-class _Faults(BaseHTTPRequestHandler):
-    """Answers GET /bucket/… with the fault that the bucket is named after."""
-
-    def do_GET(self) -> None:
-        fault = self.path.split("/")[1].split("?")[0]
-        if fault == "hang":
-            time.sleep(1)
-        if fault == "cut":
-            self.send_response(200)
-            self.send_header("ETag", '"x"')
-            self.send_header("Content-Length", "3")
-            self.end_headers()
-            self.wfile.write(b"a")
-            self.close_connection = True
-        elif fault.isdigit():
-            self.send_response(int(fault))
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Stay silent."""
-
-
-@pytest.fixture(scope="module")
-def faulty():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Faults)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-@pytest.mark.parametrize(
-    ("fault", "error", "remedy"),
-    [
-        ("403", NotEntitledError, "the plan does not include it, or the key is wrong"),
-        ("404", NotPublishedError, "not there, or not yet"),
-        ("429", VendorUnavailableError, "try again later, with fewer requests"),
-        ("500", VendorUnavailableError, "answers 500"),
-        ("503", VendorUnavailableError, "answers 503"),
-        ("hang", VendorUnavailableError, "did not arrive: .*; try again"),
-        ("cut", VendorUnavailableError, "did not arrive: .*; try again"),
-    ],
-)
-def test_faults_have_names(faulty, fault, error, remedy):
-    source = S3FlatFiles(faulty, fault, "key", "secret", timeout_s=0.3, attempts=1)
-    with pytest.raises(error, match=remedy) as caught:
-        source.read(listed())
-    assert key(DAY) in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_listing_that_is_refused_is_no_empty_listing(faulty):
-    with pytest.raises(NotEntitledError, match="us_stocks_sip/day_aggs_v1/2025/01/"):
-        S3FlatFiles(faulty, "403", "key", "secret", attempts=1).list(BARS, DAY, DAY)
-
-
-def test_nobody_listening_is_unavailable():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(VendorUnavailableError, match="did not arrive: Could not connect"):
-            S3FlatFiles(endpoint, "flatfiles", "key", "secret", attempts=1).list(BARS, DAY, DAY)
+def test_datasets_are_where_the_vendor_keeps_them():
+    assert [str(dataset.prefix) for dataset in Dataset] == [
+        "us_stocks_sip/day_aggs_v1",
+        "us_stocks_sip/minute_aggs_v1",
+        "us_options_opra/day_aggs_v1",
+        "us_options_opra/minute_aggs_v1",
+        "us_options_opra/quotes_v1",
+        "us_options_opra/trades_v1",
+        "us_stocks_sip/trades_v1",
+        "us_stocks_sip/quotes_v1",
+        "us_indices/day_aggs_v1",
+        "us_indices/minute_aggs_v1",
+    ]

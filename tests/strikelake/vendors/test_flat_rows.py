@@ -1,6 +1,9 @@
 import gzip
+import io
+from dataclasses import dataclass
 from datetime import date
 
+import polars as pl
 import pytest
 
 from strikelake.calendar import et_ns, session
@@ -8,7 +11,7 @@ from strikelake.errors import BadFileError, CalendarError
 from strikelake.lake.quality import check, count_rules
 from strikelake.schemas import table
 from strikelake.vendors.flat_files import Dataset, DirectoryFlatFiles, SourceFile
-from strikelake.vendors.flat_rows import ParsedFile, parse
+from strikelake.vendors.flat_rows import read_rows
 
 DAY = date(2025, 1, 6)
 NINE_THIRTY = et_ns(DAY, "09:30")
@@ -21,6 +24,40 @@ GOOD = f"SPY,10,1,2,3,0.5,{NINE_THIRTY},4"
 
 def source_file(dataset: Dataset, day: date = DAY, key: str = "x/2025-01-06.csv.gz") -> SourceFile:
     return SourceFile(dataset, day, key, "etag", 1, 0)
+
+
+@dataclass
+class ParsedFile:
+    """All blocks of a file together."""
+
+    rows: pl.DataFrame
+    broken: pl.DataFrame
+    raw: dict[int, str]
+    total: int
+    repaired: int
+    ignored: tuple[str, ...]
+    odd: int
+
+
+def parse(file: SourceFile, content: bytes, **options) -> ParsedFile:
+    found = read_rows(file, io.BytesIO(content), **options)
+    blocks = list(found.blocks)
+    columns = {"row_number": pl.Int64()} | table(file.dataset).columns
+    plain = [
+        pl.from_arrow(block.plain)
+        .with_columns(pl.lit(file.date).alias("date"), pl.Series("row_number", block.numbers))
+        .select(pl.col(name).cast(dtype) for name, dtype in columns.items())
+        for block in blocks
+    ]
+    return ParsedFile(
+        pl.concat([*plain, *(block.odd for block in blocks)]).sort("row_number"),
+        pl.concat([block.broken for block in blocks]),
+        {number: text for block in blocks for number, text in block.raw.items()},
+        sum(block.lines - block.unwanted for block in blocks),
+        sum(block.repaired for block in blocks),
+        found.ignored,
+        sum(block.odd.height for block in blocks),
+    )
 
 
 def read(*lines: str, dataset: Dataset = Dataset.STOCK_MINUTE_BARS, day: date = DAY) -> ParsedFile:
@@ -78,7 +115,7 @@ def test_values_that_do_not_parse_break_their_own_row():
         (6, "row|fields"),
     ]
     assert bad["row_number"].to_list() == [5, 7, 8]
-    assert parsed.raw([3, 7]) == {3: f"A,abc,1,2,3,0.5,{NINE_THIRTY},4", 7: "D,10,1"}
+    assert {n: parsed.raw[n] for n in (3, 7)} == {3: f"A,abc,1,2,3,0.5,{NINE_THIRTY},4", 7: "D,10,1"}
     assert parsed.total == 8
 
 
@@ -92,7 +129,7 @@ def test_windows_line_ends_and_a_byte_order_mark_are_read():
     content = f"\ufeff{BAR_HEADER}\r\n{GOOD}\r\n"
     parsed = parse(source_file(Dataset.STOCK_MINUTE_BARS), gzip.compress(content.encode()))
     assert (parsed.rows.height, parsed.broken.height) == (1, 0)
-    assert parsed.raw([2]) == {2: GOOD}
+    assert parsed.odd == 0
 
 
 def test_option_symbols_become_contracts():
@@ -204,6 +241,12 @@ SAMPLES = [
     ("stocks_minute_aggs_v1_2025", Dataset.STOCK_MINUTE_BARS, date(2025, 4, 16), 2, {}),
     ("stocks_minute_aggs_v1_2026", Dataset.STOCK_MINUTE_BARS, date(2026, 5, 22), 1, {}),
     ("stocks_quotes_v1_2026", Dataset.OPTION_QUOTES, date(2026, 5, 22), 0, {"ticker|occ": 1}),
+    ("stocks_quotes_v1_2026", Dataset.STOCK_QUOTES, date(2026, 5, 22), 1, {}),
+    ("stocks_trades_v1_2026", Dataset.STOCK_TRADES, date(2026, 5, 22), 1, {}),
+    ("options_trades_v1", Dataset.OPTION_TRADES, date(2026, 5, 22), 1, {"ts_ns|date": 1}),
+    ("options_trades_v1", Dataset.OPTION_TRADES, date(2015, 1, 5), 1, {"ts_ns|date": 1}),
+    ("options_trades_v1_doc_8col", Dataset.OPTION_TRADES, date(2023, 3, 13), 1, {}),
+    ("indices_minute_aggs_v1", Dataset.INDEX_MINUTE_BARS, date(2023, 3, 28), 2, {}),
 ]
 
 
@@ -218,6 +261,59 @@ def test_rows_quoted_from_real_files(real_data, name, dataset, day, good, broken
     assert count_rules(parsed.broken) == broken
 
 
+def sample(folder, name: str, dataset: Dataset, day: date) -> dict[str, object]:
+    content = gzip.compress((folder / "vendor_samples" / f"{name}.csv").read_bytes())
+    return parse(source_file(dataset, day, name), content).rows.row(0, named=True)
+
+
+@pytest.mark.real
+def test_old_trades_have_no_conditions_and_another_time(real_data):
+    old = sample(real_data, "options_trades_v1", Dataset.OPTION_TRADES, date(2015, 1, 5))
+    assert (old["conditions"], old["participant_ns"], old["size"]) == (None, None, 1.0)
+    eight = sample(real_data, "options_trades_v1_doc_8col", Dataset.OPTION_TRADES, date(2023, 3, 13))
+    assert (eight["conditions"], eight["participant_ns"]) == ("232", 1678715620948000000)
+
+
+@pytest.mark.real
+def test_stock_ticks_have_lists_of_conditions_and_fractions(real_data):
+    day = date(2026, 5, 22)
+    trade = sample(real_data, "stocks_trades_v1_2026", Dataset.STOCK_TRADES, day)
+    assert (trade["conditions"], trade["id"], trade["size"]) == ("12,37", "52983525159748", 4.0)
+    assert (trade["trf_ns"], trade["ts_ns"]) == (1779436803799271495, 1779436803799308985)
+    quote = sample(real_data, "stocks_quotes_v1_2026", Dataset.STOCK_QUOTES, day)
+    assert (quote["conditions"], quote["indicators"], quote["bid_price"]) == ("1,81", None, None)
+    bar = sample(real_data, "stocks_day_aggs_v1_2026", Dataset.STOCK_DAY_BARS, day)
+    assert (bar["volume"], bar["low"]) == (2036584.149027, 113.675)
+
+
+@pytest.mark.real
+def test_indices_have_no_volume_and_are_known_later(real_data):
+    day = date(2023, 3, 28)
+    minute = sample(real_data, "indices_minute_aggs_v1", Dataset.INDEX_MINUTE_BARS, day)
+    assert (minute["ticker"], minute["open"], minute["high"]) == ("I:AAVE100", 69.8616, 69.8834)
+    assert "volume" not in minute
+    line = f"I:VIX,-1,0,1,-2,{et_ns(DAY, '00:00')}"
+    row = read("ticker,open,close,high,low,window_start", line, dataset=Dataset.INDEX_DAY_BARS).rows
+    assert row.select("low", "available_at").row(0) == (-2.0, et_ns(DAY, "16:15"))
+
+
+def test_times_that_there_are_not_are_null():
+    header = "ticker,price,sip_timestamp,size,participant_timestamp,trf_timestamp,sequence_number,conditions"
+    lines = [
+        f"A,1.5,{NINE_THIRTY},2,0,,0,",
+        f'B,1.5,{NINE_THIRTY},2,"0",0,,"1 2"',
+        f"C,+1.5,{NINE_THIRTY},2,0,0,,7",
+    ]
+    parsed = read(header, *lines, dataset=Dataset.STOCK_TRADES)
+    names = ["participant_ns", "trf_ns", "sequence_number", "conditions"]
+    assert parsed.rows.select(names).rows() == [
+        (None, None, 0, None),
+        (None, None, None, "1 2"),
+        (None, None, None, "7"),
+    ]
+    assert parsed.odd == 1
+
+
 @pytest.mark.real
 @pytest.mark.parametrize(
     ("name", "dataset", "missing"),
@@ -225,6 +321,7 @@ def test_rows_quoted_from_real_files(real_data, name, dataset, day, good, broken
         ("indices_minute_aggs_v1", Dataset.STOCK_MINUTE_BARS, "volume"),
         ("options_trades_v1", Dataset.OPTION_MINUTE_BARS, "volume, open, close"),
         ("options_trades_v1_doc_8col", Dataset.OPTION_QUOTES, "ask_price, ask_size, bid_price"),
+        ("options_quotes_v1", Dataset.OPTION_TRADES, "price, size"),
         ("stocks_trades_v1_2026", Dataset.STOCK_MINUTE_BARS, "volume, open, close"),
     ],
 )
@@ -239,7 +336,7 @@ def test_a_real_option_day(real_data):
     source = DirectoryFlatFiles(real_data / "flatfiles")
     day = date(2014, 6, 6)
     for dataset, rows in ((Dataset.OPTION_DAY_BARS, 1216), (Dataset.OPTION_MINUTE_BARS, 22138)):
-        parsed = parse(file := source.list(dataset, day, day)[0], source.read(file))
+        parsed = parse(file := source.list(dataset, day, day)[0], (source.root / file.key).read_bytes())
         checked = check(table(dataset), parsed.rows)
         assert (checked.good.height, checked.bad.height, parsed.broken.height) == (rows, 0, 0)
     # Expirations of that time are Saturdays, and trades print after the close.
@@ -251,8 +348,27 @@ def test_a_real_option_day(real_data):
 def test_real_quotes_are_one_sided_and_crossed(real_data):
     source = DirectoryFlatFiles(real_data / "flatfiles")
     day = date(2014, 6, 6)
-    parsed = parse(file := source.list(Dataset.OPTION_QUOTES, day, day)[0], source.read(file))
+    parsed = parse(
+        file := source.list(Dataset.OPTION_QUOTES, day, day)[0], (source.root / file.key).read_bytes()
+    )
     good = check(table("option_quotes"), parsed.rows).good
     assert good.height == parsed.total == 37957
     assert good.filter(good["bid_price"] > good["ask_price"]).height == 2
     assert good["bid_price"].null_count() + good["ask_price"].null_count() == 995
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("dataset", "day", "rows"),
+    [
+        (Dataset.OPTION_TRADES, date(2014, 6, 6), 31227),
+        (Dataset.STOCK_QUOTES, date(2013, 10, 4), 2399),
+        (Dataset.OPTION_QUOTES, date(2021, 1, 5), None),
+    ],
+)
+def test_real_ticks_are_plain(real_data, dataset, day, rows):
+    source = DirectoryFlatFiles(real_data / "flatfiles")
+    parsed = parse(file := source.list(dataset, day, day)[0], (source.root / file.key).read_bytes())
+    assert (parsed.odd, parsed.broken.height, parsed.raw) == (0, 0, {})
+    assert parsed.rows.height == (rows or parsed.total)
+    assert parsed.rows["available_at"].to_list() == parsed.rows["ts_ns"].to_list()

@@ -1,14 +1,11 @@
 """The adapter against servers that misbehave; that it reads a well-behaved one is tested with the sandbox."""
 
-import json
-import threading
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import polars as pl
 import pytest
 
-from strikelake.calendar import NS_PER_MINUTE
+from strikelake.calendar import NS_PER_MINUTE, NS_PER_SECOND, et_ns
 from strikelake.errors import (
     MissingCredentialsError,
     NotEntitledError,
@@ -16,57 +13,12 @@ from strikelake.errors import (
     VendorError,
     VendorUnavailableError,
 )
+from strikelake.vendors.limiter import Budget, RequestLimiter, Used
 from strikelake.vendors.rest import RestMarketData
 
 START = 1_735_828_200_000_000_000
 BAR = {"o": 1.0, "h": 2.0, "l": 0.5, "c": 1.5, "v": 10.25, "t": START // 10**6}
 EXPIRATIONS = {"expiration_from": date(2025, 1, 1), "expiration_to": date(2025, 2, 1)}
-
-
-class FakeVendor(ThreadingHTTPServer):
-    """Answers with what it was given, in order, and keeps what it was asked."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.answers: list[tuple[int, bytes]] = []
-        self.asked: list[str] = []
-        self.release = threading.Event()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def will_answer(self, *pages: object, status: int = 200) -> None:
-        self.answers = [(status, p if isinstance(p, bytes) else json.dumps(p).encode()) for p in pages]
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        server: FakeVendor = self.server
-        server.asked.append(self.path)
-        if not server.answers:
-            server.release.wait(10)
-            return
-        status, body = server.answers.pop(0) if len(server.answers) > 1 else server.answers[0]
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def vendor():
-    server = FakeVendor()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.release.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture
@@ -197,3 +149,115 @@ def test_a_circle_of_pages_is_broken(vendor, data):
 def test_a_missing_key_names_its_variables():
     with pytest.raises(MissingCredentialsError, match=r"MASSIVE_API_KEY \(or POLYGON_API_KEY"):
         RestMarketData("")
+
+
+def test_a_connection_reset_amid_an_answer_is_tried_again(vendor, data):
+    vendor.will_answer("reset", page(BAR))
+    assert bars(data).height == 1
+    vendor.will_answer("reset")
+    with pytest.raises(VendorUnavailableError, match=r"does not answer.*try again later"):
+        bars(data)
+
+
+class StepClock:
+    def __init__(self):
+        self.time = et_ns(date(2025, 3, 3), "12:00")
+        self.start = self.time
+
+    def now(self):
+        return self.time
+
+    def sleep_until(self, moment):
+        self.time = max(self.time, moment)
+
+    @property
+    def passed(self):
+        return (self.time - self.start) / NS_PER_SECOND
+
+
+@pytest.fixture
+def clock():
+    return StepClock()
+
+
+@pytest.fixture
+def limiter(tmp_path, clock):
+    return RequestLimiter(tmp_path / "requests.db", Budget(5, 8), clock)
+
+
+@pytest.fixture
+def budgeted(vendor, limiter, clock):
+    source = RestMarketData("key", vendor.url, 0.3, limiter, clock)
+    yield source
+    source.close()
+
+
+def test_every_page_and_every_repetition_passes_the_budget(vendor, budgeted, limiter, clock):
+    onward = f"{vendor.url}/v2/aggs/ticker/SPY/range/1/minute/1/2?cursor=x"
+    vendor.will_answer(page(BAR, next_url=onward))
+    vendor.then_answer({"status": "ERROR"}, status=500)
+    vendor.then_answer(page(BAR))
+    assert bars(budgeted).height == 2
+    assert limiter.used() == Used(3, 3)
+    bars(budgeted, ["A", "B", "C"])
+    assert (len(vendor.asked), limiter.used().day, clock.passed) == (6, 6, pytest.approx(61))
+    with pytest.raises(VendorUnavailableError, match="day's budget of 8 requests is used up"):
+        bars(budgeted, ["A", "B", "C"])
+    assert len(vendor.asked) == 8
+
+
+@pytest.mark.parametrize("pause", ["7", "Mon, 03 Mar 2025 17:00:07 GMT"])
+def test_a_pause_that_the_vendor_asks_for_is_kept_by_all(vendor, budgeted, limiter, clock, pause):
+    vendor.will_answer({"status": "ERROR"}, status=429, headers={"Retry-After": pause})
+    vendor.then_answer(page(BAR))
+    assert bars(budgeted).height == 1
+    assert clock.passed == pytest.approx(7)
+    limiter.acquire()
+    assert clock.passed == pytest.approx(7)
+
+
+def test_an_impatient_caller_is_told_of_the_pause_at_once(vendor, clock, tmp_path):
+    vendor.will_answer({"status": "ERROR"}, status=429, headers={"Retry-After": "20"})
+    hurried = RequestLimiter(tmp_path / "requests.db", Budget(5, 8), clock, patience_ns=15 * NS_PER_SECOND)
+    source = RestMarketData("key", vendor.url, 0.3, hurried, clock)
+    with pytest.raises(VendorUnavailableError, match="asks for a pause of 20 s"):
+        bars(source)
+    source.close()
+    assert (clock.passed, len(vendor.asked)) == (0, 1)
+
+
+def test_other_processes_keep_the_pause_too(vendor, data, limiter, clock, tmp_path):
+    vendor.will_answer({"status": "ERROR"}, status=429, headers={"Retry-After": "500"})
+    source = RestMarketData("key", vendor.url, 0.3, limiter, clock)
+    with pytest.raises(VendorUnavailableError, match="asks for a pause of 500 s"):
+        bars(source)
+    source.close()
+    other = RequestLimiter(tmp_path / "requests.db", Budget(5, 8), clock)
+    with pytest.raises(VendorUnavailableError, match=r"before 2025-03-03 12:08:20 ET: the vendor asked"):
+        other.acquire()
+
+
+def test_the_last_minutes_of_all_tickers_cost_one_request(vendor, data):
+    minute = BAR | {"n": 4, "av": 900, "vw": 1.2}
+    vendor.will_answer(
+        {"status": "OK", "tickers": [{"ticker": "SPY", "min": minute}, {"ticker": "NEW", "min": {"t": 0}}]}
+    )
+    found = data.last_minutes(["SPY", "NEW", "GONE"])
+    assert found.select("ticker", "ts_ns", "close", "volume", "transactions").rows() == [
+        ("SPY", START, 1.5, 10.25, 4)
+    ]
+    assert vendor.asked == [
+        "/v2/snapshot/locale/us/markets/stocks/tickers?tickers=GONE%2CNEW%2CSPY&include_otc=false"
+    ]
+
+
+def test_a_value_of_another_kind_is_reported(vendor, data):
+    vendor.will_answer(page(BAR | {"o": "1.0"}))
+    with pytest.raises(VendorError, match=r"o is no number in \['1.0'\]"):
+        bars(data)
+
+
+def test_strikes_narrow_a_chain(vendor, data):
+    vendor.will_answer({"status": "OK", "results": []})
+    assert data.chain("SPY", **EXPIRATIONS, strikes=(90.0, 110.5)).is_empty()
+    assert "strike_price.gte=90.0&strike_price.lte=110.5" in vendor.asked[0]
