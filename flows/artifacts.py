@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from flows.backtest import Backtested
     from flows.featurize import Featurized
     from pipelines.ingest import IngestReport
+    from pipelines.maintain import Compacted
     from pipelines.session import SessionReport
     from pipelines.train import TrainingReport
 
@@ -57,6 +58,11 @@ def session(report: SessionReport) -> None:
         {"what": "problems", "value": "; ".join(report.problems)},
     ]
     _table("session", rows, f"Session of {report.session}")
+
+
+def compaction(done: list[Compacted]) -> None:
+    """Record which months of which tables were copied."""
+    _table("compaction", [asdict(each) for each in done], "Closed months by table")
 
 
 def _table(key: str, rows: list[dict[str, Any]], description: str) -> None:

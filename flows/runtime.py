@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from flows.services import answers, prefect_server
+from strikelake import vendors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +18,12 @@ if TYPE_CHECKING:
     from flows.settings import Settings
 
 _SERVED = "http://127.0.0.1:4200/api"
+
+
+def _kernels() -> int:
+    """Return a checksum of the compiled sources: numba misses changes of what is compiled into a file."""
+    folder = Path(vendors.__file__).parent
+    return crc32(b"".join(source.read_bytes() for source in sorted(folder.glob("*.py"))))
 
 
 @contextmanager
@@ -31,7 +40,7 @@ def prefect_api(settings: Settings, *, home: str, verbose: bool = False) -> Iter
         Whether Prefect's own log is printed.
     """
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO" if verbose else "CRITICAL")
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(settings.path(".cache/numba")))
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(settings.path(f".cache/numba-{_kernels()}")))
     logging.basicConfig(level=settings.logging.level if verbose else "WARNING", format="%(message)s")
     url = os.environ.get("PREFECT_API_URL", _SERVED)
     with ExitStack() as stack:

@@ -3,8 +3,8 @@
 Numba counts the references to an array at every call that takes it, with an atomic instruction: here that
 would cost more than the parsing.
 
-Numba's cache looks at the file of the function that is called, not at what is compiled into it: after a change
-here or in `symbol_kernels`, run `make clean`.
+Numba's cache looks at the file of the function that is called, not at what is compiled into it. The Makefile
+and the commands name the cache after these sources; elsewhere, remove it after a change here.
 """
 
 from __future__ import annotations

@@ -86,7 +86,9 @@ def ask(environment, path, body):
 
 def test_schedules_produce_scheduled_runs_at_half_past_four_in_new_york(server):
     deployments = {d["name"]: d["id"] for d in ask(server, "/deployments/filter", {})}
-    assert sorted(deployments) == ["after-close", "backtest", "featurize", "ingest", "live-trade", "train"]
+    assert sorted(deployments) == [
+        "after-close", "backtest", "featurize", "ingest", "live-trade", "maintain", "train",
+    ]  # fmt: skip
     wanted = {
         "flow_runs": {
             "state": {"type": {"any_": ["SCHEDULED"]}},
