@@ -199,6 +199,8 @@ def train(
 ) -> None:
     """Train, evaluate and register the models; the best out of sample becomes champion.
 
+    Trains up to the last session in the lake unless told otherwise.
+
     [bold]Examples[/bold]
 
       strikelake train
@@ -206,10 +208,12 @@ def train(
       strikelake train --session 2025-03-31 --bar 30m
     """
     with _running(lake, verbose=verbose):
-        from flows import tables
+        from flows import ranges, tables, wiring
+        from flows.settings import load
         from flows.train import train as flow
 
-        report = flow(session=_date(session), start=_date(start), bar=bar)
+        last = _date(session) or ranges.in_lake(wiring.lake(load()), None, None)[1]
+        report = flow(session=last, start=_date(start), bar=bar)
         Console().print(tables.training(report))
 
 

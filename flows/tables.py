@@ -26,10 +26,10 @@ _COLOURS = {"ok": "green", "warning": "yellow", "failure": "red"}
 _METRICS = {
     "accuracy": "acc.",
     "precision": "prec.",
-    "recall": "recall",
+    "recall": "rec.",
     "f1": "F1",
     "auc": "AUC",
-    "log_loss": "log-loss",
+    "log_loss": "loss",
     "base_rate": "base",
 }
 _MANY = 3
@@ -75,11 +75,11 @@ def training(report: TrainingReport | None) -> RenderableType:
     """Show every model's out-of-sample metrics."""
     if report is None:
         return "no session today: nothing was trained"
-    table = empty("model", ">version", *(f">{short}" for short in _METRICS.values()), "")
+    table = empty("model", *(f">{short}" for short in _METRICS.values()))
     for model in report.models:
         values = [_number(model.metrics.get(f"oos_{name}")) for name in _METRICS]
-        best = "[green]champion[/]" if model == report.champion else ""
-        table.add_row(model.kind, str(model.version), *values, best)
+        best = " [green]champion[/]" if model == report.champion else ""
+        table.add_row(f"{model.kind} v{model.version}{best}", *values)
     table.caption = (
         f"out of sample, {report.folds} walk-forward windows, {report.rows:,} rows; "
         f"a coin's log-loss is {_COIN:.3f}"

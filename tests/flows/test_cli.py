@@ -97,6 +97,7 @@ CASES = {
     "reversed range": (["ingest", "--start", "2025-01-05", "--end", "2025-01-02"], "swap --start and --end"),
     "unknown dataset": (["ingest", "--dataset", "option_quote"], "did you mean 'option_quotes'"),
     "empty lake": (["featurize"], "run `strikelake ingest`"),
+    "nothing to train on": (["train"], "run `strikelake ingest`"),
     "no champion": (["trade", "--session", "2025-01-03"], "ALPACA_API_KEY and ALPACA_SECRET_KEY are not set"),
     "no session to trade": (["trade", "--session", "2025-01-04"], "2025-01-04 is not a trading session"),
 }

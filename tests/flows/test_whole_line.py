@@ -49,11 +49,8 @@ def test_the_real_stock_days_run_from_files_to_backtest(own_home, real_data):
     out = strikelake(own_home, "run", "--flat-files", real_data / "flatfiles", *span)
     ingested = next(line.split() for line in out.splitlines() if line.strip().startswith("stock_day_bars"))
     assert ingested[1:6] == ["2,848", "2,848", "0", "33,046", "0"]
-    models = {
-        line.split()[0]: float(line.split()[2])
-        for line in out.splitlines()
-        if re.match(r" +(forest|boosted|neural) ", line)
-    }
+    rows = re.findall(r"^ +(forest|boosted|neural) v\d+(?: champion)? +([\d.]+)", out, re.MULTILINE)
+    models = {kind: float(accuracy) for kind, accuracy in rows}
     assert sorted(models) == ["boosted", "forest", "neural"]
     # Daily direction is close to a coin; far above it would be a look-ahead to hunt.
     assert all(0.45 < accuracy < 0.56 for accuracy in models.values())
