@@ -78,7 +78,8 @@ def ingest(
     return report
 
 
-def _worth_another_try(_task: object, _run: object, state: object) -> bool:
+def worth_another_try(_task: object, _run: object, state: object) -> bool:
+    """Return whether a task failed for a reason that may pass: a Prefect retry condition."""
     return isinstance(getattr(state, "data", None), VendorUnavailableError)
 
 
@@ -86,7 +87,7 @@ def _worth_another_try(_task: object, _run: object, state: object) -> bool:
     name="reference data",
     retries=2,
     retry_delay_seconds=[30, 120],
-    retry_condition_fn=_worth_another_try,
+    retry_condition_fn=worth_another_try,
     cache_policy=NO_CACHE,
 )
 def _reference_from_rest(lake: Lake, settings: Settings, start: date) -> None:
@@ -103,7 +104,7 @@ def _reference_from_rest(lake: Lake, settings: Settings, start: date) -> None:
     name="ingest files",
     retries=3,
     retry_delay_seconds=[5, 30, 120],
-    retry_condition_fn=_worth_another_try,
+    retry_condition_fn=worth_another_try,
     cache_policy=NO_CACHE,
 )
 def _ingest(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
 from prefect import flow, task
@@ -11,12 +11,11 @@ from prefect.cache_policies import NO_CACHE
 from flows import accounts, artifacts, wiring
 from flows.settings import load
 from pipelines.featurize import history
+from pipelines.market import LakeMarket
 from pipelines.session import SessionPlan, TradingDesk
 from pipelines.trade import run_session
 from strikelake.calendar import et_date
 from strikelake.calendar import session as session_of
-from strikelake.lake.views import adjusted_bars
-from strikelake.risk.correlation import correlations, daily_returns
 
 if TYPE_CHECKING:
     from flows.settings import Settings
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from strikelake.lake.store import Lake
 
 _BAR = "30m"
-_CORRELATION_DAYS = timedelta(days=100)
-"""Calendar days that hold the 60 sessions of the correlation rule."""
 
 
 @flow(name="live-trade")
@@ -60,19 +57,18 @@ def _trade(settings: Settings, wanted: date | None) -> SessionReport:
 
 
 def _plan(settings: Settings, lake: Lake, broker: Broker, day: date) -> SessionPlan:
-    """Return what to trade: the tier follows the balance that the broker reports."""
+    """Return what to trade: the broker's balance picks the tier; rate and correlations are the backtest's."""
     limits = accounts.limits(settings, broker.account().equity)
     names = tuple(sorted(limits.universe))
     before = history(lake, day, bar=_BAR, underlyings=names)
-    closes = adjusted_bars(
-        lake, "stock_day_bars", day - _CORRELATION_DAYS, day - timedelta(days=1), list(names)
-    )
+    session = session_of(day)
+    market = LakeMarket(lake, names, [session], settings.trading.default_rate)
     return SessionPlan(
         session=day,
         underlyings=tuple(sorted(before.bars["underlying"].unique())),
         limits=limits,
         history_bars=before.bars,
         options=before.options,
-        rate=settings.trading.default_rate,
-        correlations=correlations(daily_returns(closes.collect())),
+        rate=market.rate(session),
+        correlations=market.correlations(session),
     )
