@@ -8,10 +8,19 @@ from strikelake.schemas import tables
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
+def script(name):
+    spec = importlib.util.spec_from_file_location(f"{name}_page", DOCS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def test_the_page_of_the_lake_describes_the_tables_as_they_are():
-    spec = importlib.util.spec_from_file_location("tables_page", DOCS / "tables.py")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
     page = (DOCS / "lake.md").read_text(encoding="utf-8")
-    assert page == script.update(page), "run: python docs/tables.py"
+    assert page == script("tables").update(page), "run: python docs/tables.py"
     assert [name for name in tables() if f"### {name}\n" not in page] == []
+
+
+def test_the_page_of_faults_is_written_from_their_table():
+    page = (DOCS / "sandbox_faults.md").read_text(encoding="utf-8")
+    assert page == script("faults").render(), "run: python docs/faults.py"

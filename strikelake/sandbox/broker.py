@@ -16,6 +16,8 @@ from strikelake.calendar import et_date, from_datetime, next_session, sessions
 from strikelake.sandbox import alpaca_json
 from strikelake.sandbox.desk_orders import DeskOrder, RefusalError, parse_ticket
 from strikelake.sandbox.exchange import current_session
+from strikelake.sandbox.faults import Surface
+from strikelake.sandbox.faulty_http import faulty
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -51,7 +53,11 @@ def routes() -> list[Route]:
         ("GET", "/v2/account/activities", _activities),
         ("GET", "/v2/account/activities/{kind}", _activities),
     )
-    return [Route(path, _guarded(handler), methods=[method]) for method, path, handler in table]
+    middleware = [faulty(Surface.BROKER)]
+    return [
+        Route(path, _guarded(handler), methods=[method], middleware=middleware)
+        for method, path, handler in table
+    ]
 
 
 def _guarded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
@@ -90,15 +96,11 @@ async def _calendar(request: Request, _: Venue) -> Any:
 
 
 async def _submit(request: Request, venue: Venue) -> Any:
-    broken = JSONResponse({"code": 50010000, "message": "internal server error occurred"}, 500)
-    if venue.take_fault("http_500"):
-        return broken
     try:
         body = json.loads(await request.body())
     except ValueError:
         raise RefusalError(400, 40010000, "request body format is invalid") from None
-    placed = venue.desk.submit(parse_ticket(body), venue.now)
-    return broken if venue.take_fault("http_500_after") else alpaca_json.order(placed)
+    return alpaca_json.order(venue.desk.submit(parse_ticket(body), venue.now))
 
 
 async def _orders(request: Request, venue: Venue) -> Any:

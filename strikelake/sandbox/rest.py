@@ -14,6 +14,8 @@ from starlette.routing import Route
 
 from strikelake.calendar import NS_PER_SECOND, et_date, et_ns, sessions
 from strikelake.pricing.greeks import greeks
+from strikelake.sandbox.faults import Surface
+from strikelake.sandbox.faulty_http import faulty
 from strikelake.sandbox.rest_reference import actions, matches, yields
 from strikelake.sandbox.rest_stocks import bar, day_bars, grouped, snapshots
 
@@ -45,14 +47,15 @@ class ProblemError(Exception):
 def routes() -> list[Route]:
     """Return the market data routes; the application's state carries the `venue`."""
     bars = "/v2/aggs/ticker/{ticker}/range/{multiplier:int}/{timespan}/{start}/{end}"
-    return [
-        Route(bars, _guarded(_aggs)),
-        Route("/v3/snapshot/options/{underlying}", _guarded(_chain)),
-        Route("/v2/snapshot/locale/us/markets/stocks/tickers", _guarded(_stocks)),
-        Route("/v2/aggs/grouped/locale/us/market/stocks/{day}", _guarded(_grouped)),
-        Route("/v3/reference/{kind}", _guarded(_reference)),
-        Route("/fed/v1/treasury-yields", _guarded(_yields)),
-    ]
+    table: tuple[tuple[str, Handler], ...] = (
+        (bars, _aggs),
+        ("/v3/snapshot/options/{underlying}", _chain),
+        ("/v2/snapshot/locale/us/markets/stocks/tickers", _stocks),
+        ("/v2/aggs/grouped/locale/us/market/stocks/{day}", _grouped),
+        ("/v3/reference/{kind}", _reference),
+        ("/fed/v1/treasury-yields", _yields),
+    )
+    return [Route(path, _guarded(handler), middleware=[faulty(Surface.REST)]) for path, handler in table]
 
 
 def _guarded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:

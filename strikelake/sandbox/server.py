@@ -18,9 +18,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from strikelake.sandbox import broker, exchange, rest, s3
+from strikelake.sandbox import broker, control, exchange, rest, s3
 from strikelake.sandbox.desk import BrokerConfig
-from strikelake.sandbox.venue import FAULTS, Venue
+from strikelake.sandbox.venue import Venue
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -38,10 +38,9 @@ def application(venue: Venue) -> Starlette:
     own = [
         Route("/clock", _now),
         Route("/clock/advance", _advance, methods=["POST"]),
-        Route("/sandbox/fault", _fault, methods=["POST"]),
         Route("/sandbox/reset", _reset, methods=["POST"]),
     ]
-    app = Starlette(routes=[*own, *rest.routes(), *broker.routes()])
+    app = Starlette(routes=[*own, *control.routes(), *rest.routes(), *broker.routes()])
     app.state.venue = venue
     return app
 
@@ -101,17 +100,6 @@ async def _advance(request: Request) -> Response:
     venue: Venue = request.app.state.venue
     venue.advance(moment)
     return _time(venue)
-
-
-async def _fault(request: Request) -> Response:
-    from starlette.responses import JSONResponse
-
-    body = await _json(request)
-    name, times = body.get("name"), body.get("times", 1)
-    if name not in FAULTS or not isinstance(times, int):
-        return JSONResponse({"message": f"no fault {name!r}: choose from {', '.join(FAULTS)}"}, 422)
-    request.app.state.venue.faults[name] = times
-    return JSONResponse({"name": name, "times": times})
 
 
 async def _reset(request: Request) -> Response:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from strikelake.sandbox.desk import BrokerConfig, Desk
+from strikelake.sandbox.fault_table import KNOWN
+from strikelake.sandbox.faults import Faults
 
 if TYPE_CHECKING:
     from strikelake.sandbox.exchange import Exchange
-
-FAULTS = ("http_500", "http_500_after")
-"""`http_500`: the next order is answered 500 and not placed. `http_500_after`: placed, then answered 500."""
 
 
 @dataclass(slots=True)
@@ -35,7 +33,7 @@ class Venue:
     data_key: str
     now: int = field(init=False)
     desk: Desk = field(init=False)
-    faults: Counter[str] = field(default_factory=Counter)
+    faults: Faults = field(default_factory=lambda: Faults(KNOWN))
 
     def __post_init__(self) -> None:
         self.reset()
@@ -58,9 +56,3 @@ class Venue:
             self.now = moment
             self.desk.advance(moment)
         return self.now
-
-    def take_fault(self, name: str) -> bool:
-        """Return whether a fault is due, and use it up."""
-        due = self.faults[name] > 0
-        self.faults[name] -= due
-        return due

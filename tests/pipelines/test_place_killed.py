@@ -31,9 +31,9 @@ STEPS = [
     ("before update", None),
     ("after update", None),
     # The restart, and then the first run, meets a broker that takes the order and answers 500.
-    ("before submit", "http_500_after"),
-    ("after submit", "http_500_after"),
-    ("before update", "http_500_after"),
+    ("before submit", "broker.http_500_after"),
+    ("after submit", "broker.http_500_after"),
+    ("before update", "broker.http_500_after"),
 ]
 
 

@@ -105,7 +105,7 @@ def plan(sandbox: RunningSandbox) -> SessionPlan:
 def test_a_whole_session_leaves_books_that_agree(sandbox: RunningSandbox, tmp_path: Path) -> None:
     day = sandbox.live_session
     clock = FaultyClock(SandboxClock(sandbox.clock_url), sandbox)
-    clock.faults = {et_ns(day, "10:00"): "http_500", et_ns(day, "11:00"): "http_500_after"}
+    clock.faults = {et_ns(day, "10:00"): "broker.http_500", et_ns(day, "11:00"): "broker.http_500_after"}
     broker = AlpacaBroker(sandbox.broker_key, sandbox.broker_secret, url=sandbox.broker_url)
     market = LiveMarketData(RestMarketData(sandbox.api_key, sandbox.rest_url), clock)
 

@@ -1,11 +1,15 @@
-"""A tiny market, simulated once and served once."""
+"""A tiny market, simulated once and served once, and the broker's own client."""
 
+import json
+import warnings
 from http.client import HTTPConnection
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
 
 from strikelake.sandbox import launch, simulator
+from strikelake.sandbox.clock import SandboxClock
 from strikelake.sandbox.config import SimulatorConfig
 
 
@@ -41,11 +45,48 @@ def sandbox(running):
     return running
 
 
-@pytest.fixture
-def fault(running):
-    """Ask the broker for a fault."""
+@pytest.fixture(scope="session")
+def alpaca():
+    with warnings.catch_warnings():
+        # alpaca-py still imports a deprecated part of websockets.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from alpaca.common.exceptions import APIError
+        from alpaca.trading import enums, requests
+        from alpaca.trading.client import TradingClient
+    return SimpleNamespace(APIError=APIError, TradingClient=TradingClient, enums=enums, requests=requests)
 
-    def ask(name, times=1):
-        return post(f"{running.control_url}/sandbox/fault", f'{{"name": "{name}", "times": {times}}}')
+
+@pytest.fixture
+def client(alpaca, sandbox):
+    return alpaca.TradingClient(
+        sandbox.broker_key, sandbox.broker_secret, paper=True, url_override=sandbox.broker_url
+    )
+
+
+@pytest.fixture
+def clock(sandbox):
+    return SandboxClock(sandbox.clock_url)
+
+
+@pytest.fixture
+def calls(alpaca, client):
+    """Symbols of AAPL's calls of the nearest monthly expiration, around the price."""
+    request = alpaca.requests.GetOptionContractsRequest(
+        underlying_symbols=["AAPL"],
+        expiration_date="2025-01-17",
+        type=alpaca.enums.ContractType.CALL,
+        strike_price_gte="235",
+        strike_price_lte="260",
+        limit=50,
+    )
+    return [contract.symbol for contract in client.get_option_contracts(request).option_contracts]
+
+
+@pytest.fixture
+def fault(sandbox):
+    """Ask for a fault."""
+
+    def ask(name, **more):
+        assert post(f"{sandbox.control_url}/sandbox/fault", json.dumps({"name": name, **more})) == 200
 
     return ask

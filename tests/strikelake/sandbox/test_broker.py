@@ -1,51 +1,11 @@
 """The broker through the real client, alpaca-py."""
 
-import warnings
 from datetime import date
 from decimal import Decimal
-from types import SimpleNamespace
 
 import pytest
 
 from strikelake.calendar import NS_PER_MINUTE, et_ns, from_datetime
-from strikelake.sandbox.clock import SandboxClock
-
-
-@pytest.fixture(scope="module")
-def alpaca():
-    with warnings.catch_warnings():
-        # alpaca-py still imports a deprecated part of websockets.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        from alpaca.common.exceptions import APIError
-        from alpaca.trading import enums, requests
-        from alpaca.trading.client import TradingClient
-    return SimpleNamespace(APIError=APIError, TradingClient=TradingClient, enums=enums, requests=requests)
-
-
-@pytest.fixture
-def client(alpaca, sandbox):
-    return alpaca.TradingClient(
-        sandbox.broker_key, sandbox.broker_secret, paper=True, url_override=sandbox.broker_url
-    )
-
-
-@pytest.fixture
-def clock(sandbox):
-    return SandboxClock(sandbox.clock_url)
-
-
-@pytest.fixture
-def calls(alpaca, client):
-    """Symbols of AAPL's calls of the nearest monthly expiration, around the price."""
-    request = alpaca.requests.GetOptionContractsRequest(
-        underlying_symbols=["AAPL"],
-        expiration_date="2025-01-17",
-        type=alpaca.enums.ContractType.CALL,
-        strike_price_gte="235",
-        strike_price_lte="260",
-        limit=50,
-    )
-    return [contract.symbol for contract in client.get_option_contracts(request).option_contracts]
 
 
 def limit_order(alpaca, symbol, side, price, quantity=1, **more):
@@ -266,26 +226,3 @@ def test_day_orders_expire_at_the_close(alpaca, client, clock, sandbox, calls):
     found = client.get_order_by_id(placed.id)
     assert found.status.value == "expired"
     assert from_datetime(found.expired_at) == et_ns(sandbox.live_session, "16:00")
-
-
-def test_a_fault_before_acceptance_places_nothing(alpaca, client, calls, fault):
-    assert fault("http_500") == 200
-    order = limit_order(alpaca, calls[3], alpaca.enums.OrderSide.BUY, 1, client_order_id="sl-lost")
-    with pytest.raises(alpaca.APIError) as error:
-        client.submit_order(order)
-    assert error.value.status_code == 500
-    assert client.get_orders() == []
-    assert client.submit_order(order).client_order_id == "sl-lost"
-
-
-def test_a_fault_after_acceptance_leaves_the_order_there(alpaca, client, calls, fault):
-    assert fault("http_500_after") == 200
-    order = limit_order(alpaca, calls[3], alpaca.enums.OrderSide.BUY, 1, client_order_id="sl-kept")
-    with pytest.raises(alpaca.APIError) as error:
-        client.submit_order(order)
-    assert error.value.status_code == 500
-    assert client.get_order_by_client_id("sl-kept").status.value == "accepted"
-
-
-def test_an_unknown_fault_is_refused(fault):
-    assert fault("earthquake") == 422
