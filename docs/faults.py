@@ -21,16 +21,16 @@ SURFACES = {
 INTRODUCTION = """\
 # Faults of the local market
 
-Written by `python docs/faults.py` from `strikelake.sandbox.fault_table`; every row is shown by tests that carry its
-name (`pytest.mark.fault`), with the vendor's own client.
+Written by `python docs/faults.py` from `strikelake.sandbox.fault_table`; every row is shown by tests that
+carry its name (`pytest.mark.fault`), with the vendor's own client.
 
-    curl -s $SANDBOX/sandbox/fault                                            # what there is, what is asked for
-    curl -s $SANDBOX/sandbox/fault -d '{"name": "broker.http_504_after"}'     # once, at the next order
+    curl -s $SANDBOX/sandbox/fault                                        # what there is, what is asked for
+    curl -s $SANDBOX/sandbox/fault -d '{"name": "broker.http_504_after"}' # once, at the next order
     curl -s $SANDBOX/sandbox/fault -d '{"name": "rest.http_429", "times": 3, "after": 10, "on": "GET /v3/*"}'
-    curl -s -X DELETE $SANDBOX/sandbox/fault                                  # take all back
+    curl -s -X DELETE $SANDBOX/sandbox/fault                              # take all back
 
-`times` is how often it happens (`null`: until taken back), `after` how many opportunities pass first, and `on` a
-pattern of the opportunities that count: `METHOD /path` of a request, or the kind of an event.
+`times` is how often it happens (`null`: until taken back), `after` how many opportunities pass first, and
+`on` a pattern of the opportunities that count: `METHOD /path` of a request, or the kind of an event.
 `POST /sandbox/reset` takes all faults back too.
 """
 
@@ -48,7 +48,8 @@ def _section(surface: Surface, faults: list[Fault]) -> str:
     if not faults:
         return ""
     title, clients = SURFACES[surface]
-    head = f"## {title}\n\nClients: {clients}.\n\n| fault | counts | what happens | vendor's client | ours |\n|---|---|---|---|---|\n"
+    columns = "| fault | counts | what happens | vendor's client | ours |\n|---|---|---|---|---|\n"
+    head = f"## {title}\n\nClients: {clients}.\n\n{columns}"
     return head + "".join(f"| `{f.name}` | `{f.on}` | {f.does} | {f.vendor} | {f.ours} |\n" for f in faults)
 
 

@@ -20,7 +20,7 @@ def _order_statuses() -> tuple[Fault, ...]:
             f"Answers an order with {status} and does not place it.",
             "Sends it again after three seconds, unasked, up to three times."
             if status in _REPEATED
-            else "Raises the same APIError as when the order was placed; its `.message` raises JSONDecodeError.",
+            else "Raises the APIError of an order that was placed; its `.message` raises JSONDecodeError.",
             "Sent once; the answer is `unknown`, looked up by its name and sent again under that name.",
             _ORDERS,
         )
