@@ -4,7 +4,7 @@ BIN := .venv/bin
 BENCHES := startup ingest query scoring live
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 # Numba notices a change of the file it compiles, not of what is compiled into it: a name of the sources' content does.
-export NUMBA_CACHE_DIR ?= $(CURDIR)/.cache/numba-$(shell cat strikelake/vendors/*.py | cksum | cut -d' ' -f1)
+export NUMBA_CACHE_DIR ?= $(CURDIR)/.cache/numba-$(shell cat strikelake/vendors/*.py strikelake/pricing/*.py | cksum | cut -d' ' -f1)
 export MPLCONFIGDIR ?= $(CURDIR)/.cache/matplotlib
 
 .DEFAULT_GOAL := help

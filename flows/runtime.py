@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from flows.services import answers, prefect_server
-from strikelake import vendors
+from strikelake import pricing, vendors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +22,9 @@ _SERVED = "http://127.0.0.1:4200/api"
 
 def _kernels() -> int:
     """Return a checksum of the compiled sources: numba misses changes of what is compiled into a file."""
-    folder = Path(vendors.__file__).parent
-    return crc32(b"".join(source.read_bytes() for source in sorted(folder.glob("*.py"))))
+    folders = [Path(folder) for package in (vendors, pricing) for folder in package.__path__]
+    sources = [source for folder in folders for source in sorted(folder.glob("*.py"))]
+    return crc32(b"".join(source.read_bytes() for source in sources))
 
 
 @contextmanager

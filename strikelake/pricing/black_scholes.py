@@ -1,6 +1,6 @@
 """European option prices under Black and Scholes with a continuous dividend yield.
 
-Listed equity options are American. The European model is this version's stated simplification: it undervalues
+Listed equity options are American: `strikelake.pricing.american` and `strikelake.pricing.chain` value their
 early exercise, which matters for in-the-money puts and for calls before an ex-dividend date.
 """
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from strikelake.pricing.arrays import FloatArray, broadcast, normal_cdf, usable
+from strikelake.pricing.arrays import FloatArray, broadcast, flat, in_blocks
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -55,15 +55,11 @@ def price(
     >>> price([1, -1], 100.0, 100.0, 1.0, 0.05, 0.2).round(4).tolist()
     [10.4506, 5.5735]
     """
-    sign_, spot_, strike_, years_, rate_, vol_, yield_ = broadcast(
+    from strikelake.pricing.european_kernels import price_rows
+
+    inputs = broadcast(
         sign=sign, spot=spot, strike=strike, years=years, rate=rate, vol=vol, dividend_yield=dividend_yield
     )
-    with np.errstate(all="ignore"):
-        held = spot_ * np.exp(-yield_ * years_)
-        owed = strike_ * np.exp(-rate_ * years_)
-        deviation = vol_ * np.sqrt(years_)
-        d1 = np.log(held / owed) / deviation + 0.5 * deviation
-        with_time = sign_ * (held * normal_cdf(sign_ * d1) - owed * normal_cdf(sign_ * (d1 - deviation)))
-        value = np.where(deviation > 0.0, with_time, sign_ * (held - owed))
-        good = usable(spot_, strike_, years_, sign_, rate_, vol_, yield_) & (vol_ >= 0.0)
-        return np.where(good, np.maximum(value, 0.0), np.nan)
+    value = np.empty(inputs[0].shape)
+    in_blocks(price_rows, flat(inputs), [value.reshape(-1)])
+    return value

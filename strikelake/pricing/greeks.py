@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from strikelake.pricing.arrays import FloatArray, broadcast, normal_cdf, normal_pdf, usable
+from strikelake.pricing.arrays import FloatArray, broadcast, flat, in_blocks
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -70,23 +70,11 @@ def greeks(
     >>> round(float(greeks(1, 100.0, 100.0, 1.0, 0.05, 0.2).delta), 4)
     0.6368
     """
-    sign_, spot_, strike_, years_, rate_, vol_, yield_ = broadcast(
+    from strikelake.pricing.european_kernels import greeks_rows
+
+    inputs = broadcast(
         sign=sign, spot=spot, strike=strike, years=years, rate=rate, vol=vol, dividend_yield=dividend_yield
     )
-    with np.errstate(all="ignore"):
-        good = usable(spot_, strike_, years_, sign_, rate_, vol_, yield_) & (vol_ * np.sqrt(years_) > 0.0)
-        carry = np.exp(-yield_ * years_)
-        held, owed = spot_ * carry, strike_ * np.exp(-rate_ * years_)
-        deviation = np.where(good, vol_ * np.sqrt(years_), np.nan)
-        d1 = np.log(held / owed) / deviation + 0.5 * deviation
-        density = normal_pdf(d1)
-        exercised = normal_cdf(sign_ * (d1 - deviation))
-        stock_side = normal_cdf(sign_ * d1)
-        decay = -held * density * vol_ / (2.0 * np.sqrt(years_))
-        return Greeks(
-            delta=sign_ * carry * stock_side,
-            gamma=carry * density / (spot_ * deviation),
-            vega=held * density * np.sqrt(years_),
-            theta=decay - sign_ * (rate_ * owed * exercised - yield_ * held * stock_side),
-            rho=sign_ * owed * years_ * exercised,
-        )
+    slopes = [np.empty(inputs[0].shape) for _ in fields(Greeks)]
+    in_blocks(greeks_rows, flat(inputs), [slope.reshape(-1) for slope in slopes])
+    return Greeks(*slopes)

@@ -1,7 +1,7 @@
 """Implied volatility of European option prices, with a reason for every row that has none.
 
-The model is European; most listed equity options are American (see `strikelake.pricing.black_scholes`). Where
-early exercise is worth something the volatility here is too high.
+The model is European; most listed equity options are American (`strikelake.pricing.american`). Where early
+exercise is worth something the volatility here is too high.
 """
 
 from __future__ import annotations
@@ -9,28 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from strikelake.pricing.arrays import FloatArray, broadcast, normal_pdf, usable
-from strikelake.pricing.normalised import total_deviation
+from strikelake.pricing.analytics import analyse, status_names
+from strikelake.pricing.statuses import STATUSES
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-STATUSES = (
-    "solved",
-    "below_intrinsic",
-    "above_bound",
-    "non_positive_price",
-    "missing_input",
-    "expired",
-    "above_cap",
-    "below_tick_vega",
-    "not_converged",
-)
-"""What can become of a row; `ImpliedVol.code` indexes this tuple."""
+    from strikelake.pricing.arrays import FloatArray
 
-_CODE = {name: np.int8(index) for index, name in enumerate(STATUSES)}
+__all__ = ["STATUSES", "ImpliedVol", "implied_vol"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +42,7 @@ class ImpliedVol:
     @property
     def status(self) -> NDArray[np.object_]:
         """The status of each row as a string, an object array."""
-        return np.asarray(np.array(STATUSES, dtype=np.object_)[self.code], dtype=np.object_)
+        return status_names(self.code)
 
 
 def implied_vol(
@@ -87,6 +75,7 @@ def implied_vol(
         Every row has one status:
 
         - solved: `vol` is exact to about 1e-15 of the price over vega
+        - at_american_intrinsic: never here, see `strikelake.pricing.american`
         - missing_input: an input is NaN or infinite, or spot or strike is not positive
         - expired: no time is left
         - non_positive_price: nothing was paid
@@ -107,64 +96,5 @@ def implied_vol(
     >>> found.vol.round(6).tolist(), found.status.tolist()
     ([0.2, nan, nan], ['solved', 'below_intrinsic', 'above_bound'])
     """
-    if not (tick > 0.0 and cap > 0.0):
-        raise ValueError(f"tick is {tick} and cap is {cap}: both must be positive")
-    inputs = broadcast(
-        price=price,
-        sign=sign,
-        spot=spot,
-        strike=strike,
-        years=years,
-        rate=rate,
-        dividend_yield=dividend_yield,
-    )
-    shape = inputs[0].shape
-    with np.errstate(all="ignore"):
-        vol, error, code = _solve(*(column.ravel() for column in inputs), tick=tick, cap=cap)
-    return ImpliedVol(vol.reshape(shape), error.reshape(shape), code.reshape(shape))
-
-
-def _solve(
-    price: FloatArray,
-    sign: FloatArray,
-    spot: FloatArray,
-    strike: FloatArray,
-    years: FloatArray,
-    rate: FloatArray,
-    dividend_yield: FloatArray,
-    *,
-    tick: float,
-    cap: float,
-) -> tuple[FloatArray, FloatArray, NDArray[np.int8]]:
-    """Classify the rows that cannot be solved, solve the others, classify those again."""
-    held, owed = spot * np.exp(-dividend_yield * years), strike * np.exp(-rate * years)
-    time_value = price - np.maximum(sign * (held - owed), 0.0)
-    to_bound = np.where(sign > 0.0, held, owed) - price
-    known = np.isfinite(years) & usable(
-        spot, strike, np.abs(years), price, sign, rate, dividend_yield, held, owed
-    )
-    code = np.select(
-        [~known, years <= 0.0, price <= 0.0, time_value <= 0.0, to_bound <= 0.0],
-        [
-            _CODE[name]
-            for name in ("missing_input", "expired", "non_positive_price", "below_intrinsic", "above_bound")
-        ],
-        default=_CODE["solved"],
-    )
-    rows = np.flatnonzero(code == _CODE["solved"])
-    held, owed, years = held[rows], owed[rows], years[rows]
-    bound = np.minimum(held, owed)
-    deviation, ended = total_deviation(
-        np.abs(np.log(held / owed)), time_value[rows] / bound, to_bound[rows] / bound
-    )
-    vega = held * normal_pdf(np.log(held / owed) / deviation + 0.5 * deviation) * np.sqrt(years)
-    found = deviation / np.sqrt(years)
-    code[rows] = np.select(
-        [~ended, found > cap, ~(vega >= tick)],
-        [_CODE[name] for name in ("not_converged", "above_cap", "below_tick_vega")],
-        default=_CODE["solved"],
-    )
-    vol, error = np.full(len(price), np.nan), np.full(len(price), np.nan)
-    solved = code[rows] == _CODE["solved"]
-    vol[rows[solved]], error[rows[solved]] = found[solved], 0.5 * tick / vega[solved]
-    return vol, error, code
+    found = analyse(price, sign, spot, strike, years, rate, dividend_yield, tick, cap)
+    return ImpliedVol(found.vol, found.error, found.code)

@@ -1,0 +1,16 @@
+"""Compile every kernel, or load it from numba's cache, before anybody waits for a price."""
+
+from __future__ import annotations
+
+
+def compile_kernels() -> None:
+    """Call each compiled function of this package once, on a few rows.
+
+    The first call after an install compiles for some tens of seconds and leaves the result in
+    NUMBA_CACHE_DIR; from then on this takes less than a second. A live session calls it before it trades.
+    """
+    from strikelake.pricing.analytics import analyse
+    from strikelake.pricing.black_scholes import price
+
+    market = ([1.0, -1.0], 100.0, [100.0, 95.0], 0.25, 0.04)
+    analyse(price(*market, 0.2, 0.01), *market, 0.01)
