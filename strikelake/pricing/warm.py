@@ -11,6 +11,8 @@ def compile_kernels() -> None:
     """
     from strikelake.pricing.analytics import analyse
     from strikelake.pricing.black_scholes import price
+    from strikelake.pricing.greeks import greeks
 
     market = ([1.0, -1.0], 100.0, [100.0, 95.0], 0.25, 0.04)
     analyse(price(*market, 0.2, 0.01), *market, 0.01)
+    greeks(*market, 0.2, 0.01)
