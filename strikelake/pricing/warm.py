@@ -14,5 +14,6 @@ def compile_kernels() -> None:
     from strikelake.pricing.greeks import greeks
 
     market = ([1.0, -1.0], 100.0, [100.0, 95.0], 0.25, 0.04)
-    analyse(price(*market, 0.2, 0.01), *market, 0.01)
+    for vol in (0.2, 9.0):  # the second takes the bracketed search
+        analyse(price(*market, vol, 0.01), *market, 0.01)
     greeks(*market, 0.2, 0.01)
