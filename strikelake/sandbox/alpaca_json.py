@@ -1,4 +1,7 @@
-"""The broker's objects as Alpaca writes them: numbers are strings, times are RFC 3339."""
+"""The broker's account, positions, activities and contracts as Alpaca writes them.
+
+Numbers are strings, times are RFC 3339.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,26 @@ from typing import TYPE_CHECKING, Any
 
 from strikelake.calendar import NEW_YORK, NS_PER_SECOND, Session, et_date
 from strikelake.contracts import MULTIPLIER
-from strikelake.orders import OrderStatus
-from strikelake.sandbox.desk import Desk, Execution, leg_id
+from strikelake.sandbox.books import Activity, Execution, OptionEvent
+from strikelake.sandbox.desk_orders import Status, is_option, multiplier
 
 if TYPE_CHECKING:
-    from strikelake.sandbox.desk_orders import DeskLeg, DeskOrder
+    from strikelake.sandbox.desk import Desk
     from strikelake.sandbox.exchange import Listing
 
 ACCOUNT_ID = str(uuid.uuid5(uuid.NAMESPACE_OID, "sandbox account"))
 ACCOUNT_NUMBER = "PASANDBOX"
 Json = dict[str, Any]
+
+_ARCA = {"SPY", "IWM", "DIA"}
+_NS_PER_MS = 10**6
+_DESCRIPTIONS = {
+    "OPEXC": "Option Exercise",
+    "OPASN": "Option Assignment",
+    "OPEXP": "Option Expiry",
+    "OPCSH": "Option Cash Settlement",
+    "OPTRD": "Option Trade",
+}
 
 
 def money(value: Decimal) -> str:
@@ -52,15 +65,15 @@ def eastern(moment: int) -> str:
 
 def account(desk: Desk, now: int) -> Json:
     """Return the account. The day-trade fields are gone, as they are at Alpaca since 2026-07-06."""
-    values = [desk.market_value(symbol, now) for symbol in desk.positions]
-    power, margin = money(desk.buying_power()), money(desk.margin())
-    equity, level = money(desk.equity(now)), str(desk.config.options_level)
+    values = [desk.books.market_value(symbol, now) for symbol in desk.books.positions]
+    power, margin = money(desk.buying_power(now)), money(desk.margin(now))
+    equity, level = money(desk.books.equity(now)), str(desk.config.options_level)
     return {
         "id": ACCOUNT_ID,
         "account_number": ACCOUNT_NUMBER,
         "status": "ACTIVE",
         "currency": "USD",
-        "cash": money(desk.cash),
+        "cash": money(desk.books.cash),
         "equity": equity,
         "portfolio_value": equity,
         "last_equity": money(desk.config.cash),
@@ -78,12 +91,25 @@ def account(desk: Desk, now: int) -> Json:
         "multiplier": "1",
         "options_approved_level": level,
         "options_trading_level": level,
-        "shorting_enabled": True,
+        "shorting_enabled": False,
         "trading_blocked": False,
         "transfers_blocked": False,
         "account_blocked": False,
         "trade_suspended_by_user": False,
         "created_at": "2024-01-02T14:30:00Z",
+    }
+
+
+def configurations(desk: Desk) -> Json:
+    """Return the account's settings."""
+    return {
+        "no_shorting": True,
+        "suspend_trade": False,
+        "fractional_trading": False,
+        "max_margin_multiplier": "1",
+        "trade_confirm_email": "none",
+        "ptp_no_exception_entry": False,
+        "max_options_trading_level": desk.config.options_level,
     }
 
 
@@ -107,61 +133,36 @@ def calendar_day(session: Session) -> Json:
     return {"date": str(session.date), **clock_times, "session_open": "0400", "session_close": "2000"}
 
 
-def order(placed: DeskOrder, *, nested: bool = True) -> Json:
-    """Return an order; the legs of a multi-leg order come inside it unless `nested` is off."""
-    ticket, fill = placed.ticket, placed.fill
-    shown = _common(placed) | {
-        "id": placed.order_id,
-        "client_order_id": ticket.client_order_id,
-        "qty": str(ticket.quantity),
-        "filled_qty": str(ticket.quantity) if fill else "0",
-        "type": "limit" if ticket.limit is not None else "market",
-        "order_type": "limit" if ticket.limit is not None else "market",
-        "limit_price": money(ticket.shown_limit) if ticket.shown_limit is not None else None,
-        "commission": money(placed.fees),
+def asset(symbol: str) -> Json:
+    """Return a share that can be traded."""
+    return {
+        "id": asset_id(symbol),
+        "class": "us_equity",
+        "exchange": exchange_of(symbol),
+        "symbol": symbol,
+        "name": f"{symbol} (simulated)",
+        "status": "active",
+        "tradable": True,
+        "marginable": False,
+        "shortable": False,
+        "easy_to_borrow": False,
+        "fractionable": False,
+        "attributes": ["has_options"],
     }
-    if ticket.multi:
-        # The parent of a multi-leg order has no asset of its own; Alpaca writes empty strings.
-        nothing = dict.fromkeys(("asset_id", "symbol", "asset_class", "side", "position_intent"), "")
-        average = money(fill.net) if fill else None
-        return shown | nothing | {"filled_avg_price": average, "legs": legs(placed) if nested else None}
-    average = money(fill.prices[0]) if fill else None
-    return shown | _asset(ticket.legs[0]) | {"filled_avg_price": average, "legs": None}
-
-
-def legs(placed: DeskOrder) -> list[Json]:
-    """Return the legs of a multi-leg order as orders of their own."""
-    fill, quantity = placed.fill, placed.ticket.quantity
-    return [
-        _common(placed)
-        | _asset(leg)
-        | {
-            "id": leg_id(placed, number),
-            "client_order_id": leg_id(placed, number),
-            "qty": str(quantity * leg.ratio),
-            "ratio_qty": str(leg.ratio),
-            "filled_qty": str(quantity * leg.ratio) if fill else "0",
-            "filled_avg_price": money(fill.prices[number]) if fill else None,
-            "type": "",
-            "order_type": "",
-            "limit_price": None,
-            "legs": None,
-        }
-        for number, leg in enumerate(placed.ticket.legs)
-    ]
 
 
 def position(desk: Desk, symbol: str, now: int) -> Json:
     """Return a position, valued at the side it would close at."""
-    held = desk.positions[symbol]
-    value, basis = desk.market_value(symbol, now), held.average_price * held.quantity * MULTIPLIER
+    held = desk.books.positions[symbol]
+    value = desk.books.market_value(symbol, now)
+    basis = held.average_price * held.quantity * multiplier(symbol)
     share = money(((value - basis) / abs(basis)).quantize(Decimal("0.000001"))) if basis else "0"
     return {
         "asset_id": asset_id(symbol),
         "symbol": symbol,
-        "exchange": "",
-        "asset_class": "us_option",
-        "asset_marginable": True,
+        "exchange": exchange_of(symbol),
+        "asset_class": asset_class(symbol),
+        "asset_marginable": is_option(symbol),
         "avg_entry_price": money(held.average_price),
         "qty": str(held.quantity),
         "qty_available": str(desk.available(symbol)),
@@ -172,30 +173,26 @@ def position(desk: Desk, symbol: str, now: int) -> Json:
         "unrealized_plpc": share,
         "unrealized_intraday_pl": money(value - basis),
         "unrealized_intraday_plpc": share,
-        "current_price": money(value / held.quantity / MULTIPLIER),
+        "current_price": money(value / held.quantity / multiplier(symbol)),
         "lastday_price": money(held.average_price),
         "change_today": "0",
     }
 
 
-def activity(execution: Execution) -> Json:
-    """Return a fill as an account activity; of a multi-leg order it names the leg's order id."""
-    stamp = f"{et_date(execution.ts_ns):%Y%m%d}{execution.ts_ns % (86_400 * NS_PER_SECOND) // 10**6:09d}"
-    return {
-        "id": f"{stamp}::{uuid.uuid5(uuid.NAMESPACE_OID, f'fill {execution.order_id}')}",
-        "account_id": ACCOUNT_ID,
-        "activity_type": "FILL",
-        "type": "fill",
-        "transaction_time": utc(execution.ts_ns),
-        "order_id": execution.order_id,
-        "order_status": "filled",
-        "symbol": execution.symbol,
-        "side": str(execution.side),
-        "qty": str(execution.quantity),
-        "cum_qty": str(execution.quantity),
-        "leaves_qty": "0",
-        "price": money(execution.price),
-    }
+def activity(found: Activity) -> Json:
+    """Return an activity: a fill, which of a multi-leg order names the leg's order, or an option's event."""
+    day = et_date(found.ts_ns)
+    unique = uuid.uuid5(uuid.NAMESPACE_OID, f"activity {found.number}")
+    shown = {"account_id": ACCOUNT_ID, "symbol": found.symbol, "qty": str(found.quantity)}
+    if isinstance(found, Execution):
+        stamp = f"{day:%Y%m%d}{found.ts_ns % (86_400 * NS_PER_SECOND) // _NS_PER_MS:09d}"
+        return shown | {"id": f"{stamp}::{unique}"} | _fill(found)
+    return shown | {"id": f"{day:%Y%m%d}000000000::{unique}", "date": str(day)} | _event(found)
+
+
+def kind(found: Activity) -> str:
+    """Return an activity's type."""
+    return "FILL" if isinstance(found, Execution) else found.kind
 
 
 def option_contract(listing: Listing) -> Json:
@@ -230,37 +227,40 @@ def asset_id(symbol: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, f"asset {symbol}"))
 
 
-def _asset(leg: DeskLeg) -> Json:
+def asset_class(symbol: str) -> str:
+    """Return what kind of asset a symbol is."""
+    return "us_option" if is_option(symbol) else "us_equity"
+
+
+def exchange_of(symbol: str) -> str:
+    """Return where a share is listed; options show none."""
+    if is_option(symbol):
+        return ""
+    return "ARCA" if symbol in _ARCA else "NASDAQ"
+
+
+def _fill(found: Execution) -> Json:
     return {
-        "asset_id": asset_id(leg.symbol),
-        "symbol": leg.symbol,
-        "asset_class": "us_option",
-        "side": str(leg.side),
-        "position_intent": f"{leg.side}_to_{leg.effect}",
+        "activity_type": "FILL",
+        "type": "fill" if found.status is Status.FILLED else "partial_fill",
+        "transaction_time": utc(found.ts_ns),
+        "order_id": found.order_id,
+        "order_status": str(found.status),
+        "side": str(found.side),
+        "cum_qty": str(found.filled),
+        "leaves_qty": str(found.left),
+        "price": money(found.price),
     }
 
 
-def _common(placed: DeskOrder) -> Json:
-    """Return what an order and its legs share."""
-    ended = {
-        f"{name}_at": utc(placed.updated_ns) if placed.status is status else None
-        for name, status in (
-            ("filled", OrderStatus.FILLED),
-            ("expired", OrderStatus.EXPIRED),
-            ("canceled", OrderStatus.CANCELED),
-        )
+def _event(found: OptionEvent) -> Json:
+    shown = {
+        "activity_type": found.kind,
+        "created_at": utc(found.ts_ns),
+        "net_amount": money(found.amount),
+        "description": _DESCRIPTIONS[found.kind],
+        "status": "executed",
+        "group_id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"group {found.group}")),
+        "currency": "USD",
     }
-    nothing = ("failed_at", "replaced_at", "replaced_by", "replaces", "notional", "stop_price")
-    trailing = ("trail_percent", "trail_price", "hwm", "subtag", "source")
-    return {
-        "created_at": utc(placed.submitted_ns),
-        "submitted_at": utc(placed.submitted_ns),
-        "updated_at": utc(placed.updated_ns),
-        "expires_at": utc(placed.expires_ns),
-        **ended,
-        **dict.fromkeys(nothing + trailing),
-        "order_class": "mleg" if placed.ticket.multi else "simple",
-        "time_in_force": "day",
-        "extended_hours": False,
-        "status": str(placed.status),
-    }
+    return shown if found.price is None else shown | {"price": money(found.price)}

@@ -1,20 +1,24 @@
-"""Alpaca's trading REST, as far as the platform uses it, over a `Venue`."""
+"""Alpaca's trading REST over a `Venue`: its routes, its keys, and what is asked about the account."""
 
 from __future__ import annotations
 
-import base64
-import json
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from datetime import date
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from strikelake.calendar import et_date, from_datetime, next_session, sessions
-from strikelake.sandbox import alpaca_json
-from strikelake.sandbox.desk_orders import DeskOrder, RefusalError, parse_ticket
+from strikelake.calendar import NS_PER_MINUTE, et_date, next_session, sessions
+from strikelake.sandbox import (
+    alpaca_json,
+    broker_options,
+    broker_orders,
+    broker_positions,
+    history,
+    queries,
+)
+from strikelake.sandbox.desk_orders import RefusalError
 from strikelake.sandbox.exchange import current_session
 from strikelake.sandbox.faults import Surface
 from strikelake.sandbox.faulty_http import faulty
@@ -28,30 +32,41 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Request, Venue], Awaitable[Any]]
 
-_SATURDAY = 5
-_MAX_ORDERS = 500
-_MAX_CONTRACTS = 10_000
 _MAX_ACTIVITIES = 100
+WRONG_BY_NS = 90 * NS_PER_MINUTE
+"""How late `broker.wrong_clock` is."""
 
 
 def routes() -> list[Route]:
     """Return the broker's routes; the application's state carries the `venue`."""
     table: tuple[tuple[str, str, Handler], ...] = (
         ("GET", "/v2/account", _account),
-        ("GET", "/v2/clock", _clock),
-        ("GET", "/v2/calendar", _calendar),
-        ("POST", "/v2/orders", _submit),
-        ("GET", "/v2/orders", _orders),
-        ("DELETE", "/v2/orders", _cancel_all),
-        ("GET", "/v2/orders:by_client_order_id", _by_client_id),
-        ("GET", "/v2/orders/{order_id}", _order),
-        ("DELETE", "/v2/orders/{order_id}", _cancel),
-        ("GET", "/v2/positions", _positions),
-        ("GET", "/v2/positions/{symbol}", _position),
-        ("GET", "/v2/options/contracts", _contracts),
-        ("GET", "/v2/options/contracts/{symbol}", _contract),
+        ("GET", "/v2/account/configurations", _configurations),
+        ("GET", "/v2/account/portfolio/history", _history),
         ("GET", "/v2/account/activities", _activities),
         ("GET", "/v2/account/activities/{kind}", _activities),
+        ("GET", "/v2/clock", _clock),
+        ("GET", "/v2/calendar", _calendar),
+        ("GET", "/v2/assets", _assets),
+        ("GET", "/v2/assets/{symbol}", _asset),
+        ("POST", "/v2/orders", broker_orders.submit),
+        ("GET", "/v2/orders", broker_orders.listed),
+        ("DELETE", "/v2/orders", broker_orders.cancel_all),
+        ("GET", "/v2/orders:by_client_order_id", broker_orders.by_client_id),
+        ("GET", "/v2/orders/{order_id}", broker_orders.by_id),
+        ("PATCH", "/v2/orders/{order_id}", broker_orders.replace),
+        ("DELETE", "/v2/orders/{order_id}", broker_orders.cancel),
+        ("GET", "/v2/positions", broker_positions.listed),
+        ("DELETE", "/v2/positions", broker_positions.close_all),
+        ("GET", "/v2/positions/{symbol}", broker_positions.one),
+        ("DELETE", "/v2/positions/{symbol}", broker_positions.close),
+        ("POST", "/v2/positions/{symbol}/exercise", broker_positions.exercise),
+        ("POST", "/v2/positions/{symbol}/do-not-exercise", broker_positions.do_not_exercise),
+        ("GET", "/v2/options/contracts", broker_options.contracts),
+        ("GET", "/v2/options/contracts/{symbol}", broker_options.contract),
+        ("GET", "/v1beta1/options/quotes/latest", broker_options.latest_quotes),
+        ("GET", "/v1beta1/options/snapshots", broker_options.snapshots),
+        ("GET", "/v1beta1/options/snapshots/{underlying}", broker_options.chain),
     )
     middleware = [faulty(Surface.BROKER)]
     return [
@@ -84,178 +99,55 @@ async def _account(_: Request, venue: Venue) -> Any:
     return alpaca_json.account(venue.desk, venue.now)
 
 
+async def _configurations(_: Request, venue: Venue) -> Any:
+    return alpaca_json.configurations(venue.desk)
+
+
+async def _history(request: Request, venue: Venue) -> Any:
+    return history.portfolio(venue.desk, request.query_params, venue.now)
+
+
 async def _clock(_: Request, venue: Venue) -> Any:
-    current = current_session(venue.now)
-    return alpaca_json.clock(venue.now, current, next_session(current.date))
+    wrong = venue.faults.take("broker.wrong_clock", "GET /v2/clock")
+    now = venue.now - WRONG_BY_NS if wrong else venue.now
+    current = current_session(now)
+    return alpaca_json.clock(now, current, next_session(current.date))
 
 
 async def _calendar(request: Request, _: Venue) -> Any:
-    start = _day(request, "start") or date(2020, 1, 1)
-    end = _day(request, "end") or date(2029, 12, 31)
+    start = queries.day(request.query_params, "start") or date(2020, 1, 1)
+    end = queries.day(request.query_params, "end") or date(2029, 12, 31)
     return [alpaca_json.calendar_day(session) for session in sessions(start, end)]
 
 
-async def _submit(request: Request, venue: Venue) -> Any:
-    try:
-        body = json.loads(await request.body())
-    except ValueError:
-        raise RefusalError(400, 40010000, "request body format is invalid") from None
-    return alpaca_json.order(venue.desk.submit(parse_ticket(body), venue.now))
+async def _assets(_: Request, venue: Venue) -> Any:
+    return [alpaca_json.asset(symbol) for symbol in sorted(venue.exchange.stocks)]
 
 
-async def _orders(request: Request, venue: Venue) -> Any:
-    query = request.query_params
-    wanted = query.get("status", "open")
-    states = {"open": {True}, "closed": {False}, "all": {True, False}}.get(wanted, set())
-    found = [o for o in venue.desk.orders.values() if o.status.is_open in states]
-    if symbols := query.get("symbols"):
-        chosen = set(symbols.split(","))
-        found = [o for o in found if chosen & {leg.symbol for leg in o.ticket.legs}]
-    if (after := _moment(request, "after")) is not None:
-        found = [o for o in found if o.submitted_ns > after]
-    if (until := _moment(request, "until")) is not None:
-        found = [o for o in found if o.submitted_ns <= until]
-    if query.get("direction", "desc") == "desc":
-        found.reverse()
-    nested = query.get("nested", "false").lower() == "true"
-    shown = []
-    for placed in found:
-        shown.append(alpaca_json.order(placed, nested=nested))
-        if placed.ticket.multi and not nested:
-            shown += alpaca_json.legs(placed)
-    return shown[: min(_count(request, "limit", 50), _MAX_ORDERS)]
-
-
-async def _order(request: Request, venue: Venue) -> Any:
-    wanted = request.path_params["order_id"]
-    if wanted in venue.desk.orders:
-        return alpaca_json.order(venue.desk.orders[wanted])
-    for placed in venue.desk.orders.values():
-        for leg in alpaca_json.legs(placed) if placed.ticket.multi else []:
-            if leg["id"] == wanted:
-                return leg
-    raise RefusalError(404, 40410000, f"order not found for {wanted}")
-
-
-async def _by_client_id(request: Request, venue: Venue) -> Any:
-    wanted = request.query_params.get("client_order_id", "")
-    placed = venue.desk.by_client_id(wanted)
-    if placed is None:
-        raise RefusalError(404, 40410000, f"order not found for {wanted}")
-    return alpaca_json.order(placed)
-
-
-async def _cancel(request: Request, venue: Venue) -> Any:
-    wanted = request.path_params["order_id"]
-    if wanted not in venue.desk.orders:
-        raise RefusalError(404, 40410000, f"order not found for {wanted}")
-    venue.desk.cancel(venue.desk.orders[wanted], venue.now)
-    return Response(status_code=204)
-
-
-async def _cancel_all(_: Request, venue: Venue) -> Any:
-    open_orders: list[DeskOrder] = venue.desk.open_orders()
-    for placed in open_orders:
-        venue.desk.cancel(placed, venue.now)
-    return JSONResponse([{"id": placed.order_id, "status": 200} for placed in open_orders], 207)
-
-
-async def _positions(_: Request, venue: Venue) -> Any:
-    return [alpaca_json.position(venue.desk, symbol, venue.now) for symbol in sorted(venue.desk.positions)]
-
-
-async def _position(request: Request, venue: Venue) -> Any:
-    symbol = request.path_params["symbol"]
-    if symbol not in venue.desk.positions:
-        raise RefusalError(404, 40410000, "position does not exist")
-    return alpaca_json.position(venue.desk, symbol, venue.now)
-
-
-async def _contracts(request: Request, venue: Venue) -> Any:
-    query = request.query_params
-    first = _day(request, "expiration_date_gte") or _day(request, "expiration_date") or date.min
-    last = _day(request, "expiration_date_lte") or _day(request, "expiration_date")
-    if last is None:
-        # Without a date Alpaca shows what expires up to the coming weekend only.
-        today = et_date(venue.now)
-        last = date.max if first > date.min else today + timedelta(days=(_SATURDAY - today.weekday()) % 7)
-    underlyings = set(query.get("underlying_symbols", "").split(",")) - {""}
-    low, high = _price(request, "strike_price_gte", "0"), _price(request, "strike_price_lte", "Infinity")
-    kinds = {"call": "C", "put": "P"}
-    found = [
-        listing
-        for listing in venue.exchange.listings.values()
-        if first <= listing.contract.expiration <= last
-        and (not underlyings or listing.contract.underlying in underlyings)
-        and low <= listing.contract.strike <= high
-        and query.get("root_symbol", listing.contract.root) == listing.contract.root
-        and kinds.get(query.get("type", ""), listing.contract.option_type) == listing.contract.option_type
-    ]
-    start = _page_start(query.get("page_token"))
-    stop = start + min(_count(request, "limit", 100), _MAX_CONTRACTS)
-    token = base64.urlsafe_b64encode(str(stop).encode()).decode() if stop < len(found) else None
-    page = [alpaca_json.option_contract(listing) for listing in found[start:stop]]
-    return {"option_contracts": page, "next_page_token": token}
-
-
-async def _contract(request: Request, venue: Venue) -> Any:
+async def _asset(request: Request, venue: Venue) -> Any:
     wanted = request.path_params["symbol"]
-    for symbol, listing in venue.exchange.listings.items():
+    for symbol in venue.exchange.stocks:
         if wanted in {symbol, alpaca_json.asset_id(symbol)}:
-            return alpaca_json.option_contract(listing)
-    raise RefusalError(404, 40410000, f"option contract {wanted} not found")
+            return alpaca_json.asset(symbol)
+    raise RefusalError(404, 40410000, f"asset not found for {wanted}")
 
 
 async def _activities(request: Request, venue: Venue) -> Any:
     query = request.query_params
-    kind = request.path_params.get("kind") or query.get("activity_types", "FILL")
-    if "FILL" not in kind.split(","):
-        return []
-    found = [alpaca_json.activity(execution) for execution in venue.desk.executions]
+    kinds = {request.path_params["kind"]} if "kind" in request.path_params else set()
+    kinds = kinds or queries.names(query, "activity_types")
+    day, after, until = queries.day(query, "date"), *(queries.moment(query, n) for n in ("after", "until"))
+    found = [
+        alpaca_json.activity(activity)
+        for activity in venue.desk.books.activities
+        if (not kinds or alpaca_json.kind(activity) in kinds)
+        and (day is None or et_date(activity.ts_ns) == day)
+        and (after is None or activity.ts_ns > after)
+        and (until is None or activity.ts_ns < until)
+    ]
     if query.get("direction", "desc") == "desc":
         found.reverse()
     if token := query.get("page_token"):
         ids = [activity["id"] for activity in found]
         found = found[ids.index(token) + 1 :] if token in ids else []
-    return found[: min(_count(request, "page_size", _MAX_ACTIVITIES), _MAX_ACTIVITIES)]
-
-
-def _count(request: Request, name: str, default: int) -> int:
-    text = request.query_params.get(name, str(default))
-    if not text.isdecimal() or int(text) == 0:
-        raise RefusalError(422, 42210000, f"invalid {name}: {text} is not a whole number > 0")
-    return int(text)
-
-
-def _price(request: Request, name: str, default: str) -> Decimal:
-    text = request.query_params.get(name, default)
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise RefusalError(422, 42210000, f"invalid {name}: {text} is not a number") from None
-
-
-def _page_start(token: str | None) -> int:
-    try:
-        return int(base64.b64decode(token, b"-_", validate=True)) if token else 0
-    except ValueError:
-        raise RefusalError(422, 42210000, f"invalid page_token: {token}") from None
-
-
-def _day(request: Request, name: str) -> date | None:
-    text = request.query_params.get(name)
-    try:
-        return date.fromisoformat(text[:10]) if text else None
-    except ValueError:
-        raise RefusalError(422, 42210000, f"invalid {name}: {text} is not a date YYYY-MM-DD") from None
-
-
-def _moment(request: Request, name: str) -> int | None:
-    text = request.query_params.get(name)
-    try:
-        parsed = datetime.fromisoformat(text) if text else None
-    except ValueError:
-        raise RefusalError(422, 42210000, f"invalid {name}: {text} is not a time in RFC 3339") from None
-    if parsed is None:
-        return None
-    return from_datetime(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
+    return found[: queries.count(query, "page_size", _MAX_ACTIVITIES, _MAX_ACTIVITIES)]

@@ -1,26 +1,38 @@
-"""The simulated broker's books: orders, positions and cash of one account."""
+"""The simulated broker's desk: it takes the orders of one account and fills them as time goes by."""
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from strikelake.contracts import MULTIPLIER
-from strikelake.orders import Effect, OrderStatus, Side
+from strikelake.sandbox import lifecycle
+from strikelake.sandbox.books import Books, Execution
 from strikelake.sandbox.desk_orders import (
-    DeskLeg,
     DeskOrder,
+    OrderClass,
     RefusalError,
+    Status,
     Ticket,
     cash_flow,
-    signed_quantities,
+    exit_ticket,
+    leg_id,
+    unreadable,
 )
 from strikelake.sandbox.exchange import Exchange, current_session
-from strikelake.sandbox.margin import requirement, uncovered_call
-from strikelake.sandbox.matching import Match, WorkingLeg, match
+from strikelake.sandbox.margin import requirement
+from strikelake.sandbox.matching import Match
+from strikelake.sandbox.permissions import admit, available
+from strikelake.sandbox.quotes import QuoteBoard
+from strikelake.sandbox.working import next_event
 
-_LONG_OPTIONS, _SPREADS = 2, 3
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from strikelake.sandbox.faults import Faults
+
+_GOOD_TILL_NS = 90 * 86_400 * 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +46,7 @@ class BrokerConfig:
     fee
         Dollars per contract and trade, taken from the cash at the fill.
     options_level
-        1 covered, 2 long options, 3 spreads.
+        0 none, 1 covered, 2 long options, 3 spreads.
     """
 
     cash: Decimal = Decimal(25000)
@@ -43,38 +55,53 @@ class BrokerConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """Contracts held of one symbol, negative when short, and their average price in dollars per share."""
+class Update:
+    """What happened to an order, as `trade_updates` tells it.
 
-    quantity: int
-    average_price: Decimal
+    Attributes
+    ----------
+    event
+        In Alpaca's words: accepted, new, partial_fill, fill, canceled, expired, replaced, rejected.
+    fill
+        Of a fill.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Execution:
-    """One leg of a fill, as the activities report it."""
-
-    order_id: str
-    symbol: str
-    side: Side
-    quantity: int
-    price: Decimal
+    event: str
+    order: DeskOrder
     ts_ns: int
+    fill: Match | None = None
 
 
 @dataclass(slots=True)
 class Desk:
-    """One account's books. Everything happens in simulated time; methods that need it take `now` (ns UTC)."""
+    """One account's orders and books. Everything happens in simulated time; `now` is ns UTC.
+
+    Parameters
+    ----------
+    exchange
+        The simulated market.
+    config
+        The account.
+    notify
+        Called with every update, as it happens.
+    faults
+        `broker.partial_fill` and `broker.reject` are asked for here.
+    """
 
     exchange: Exchange
     config: BrokerConfig
-    cash: Decimal = field(init=False)
+    notify: Callable[[Update], None] = field(default=lambda _: None)
+    faults: Faults | None = None
+    board: QuoteBoard = field(init=False)
+    books: Books = field(init=False)
     orders: dict[str, DeskOrder] = field(default_factory=dict)
-    positions: dict[str, Held] = field(default_factory=dict)
-    executions: list[Execution] = field(default_factory=list)
+    not_exercised: set[str] = field(default_factory=set)
+    time: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.cash = self.config.cash
+        self.board = QuoteBoard(self.exchange)
+        self.books = Books(self.board, self.config.cash)
+        self.time = self.exchange.start_ns
 
     def submit(self, ticket: Ticket, now: int) -> DeskOrder:
         """Accept an order.
@@ -87,23 +114,49 @@ class Desk:
         """
         if ticket.client_order_id and self.by_client_id(ticket.client_order_id) is not None:
             raise RefusalError(422, 40010001, "client_order_id must be unique")
-        for leg in ticket.legs:
-            if leg.symbol not in self.exchange.listings:
-                raise RefusalError(422, 42210000, f'asset "{leg.symbol}" not found')
-        ticket = replace(ticket, legs=tuple(self._with_effect(leg) for leg in ticket.legs))
-        self._check_permission(ticket, now)
-        hold = self._check_buying_power(ticket, now)
-        order_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"order {len(self.orders)}"))
-        if not ticket.client_order_id:
-            ticket = replace(
-                ticket, client_order_id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"client of {order_id}"))
-            )
-        order = DeskOrder(order_id, ticket, now, current_session(now).close_ns, hold, OrderStatus.ACCEPTED)
-        self.orders[order_id] = order
+        ticket, hold = admit(self, ticket, now)
+        order = self._enter(ticket, now, hold)
+        works = ticket.order_class is OrderClass.OCO
+        for leave in ticket.exits:
+            child = self._enter(exit_ticket(order.ticket, leave), now, Decimal(0), Status.ACCEPTED)
+            child.parent = order
+            child.status = Status.ACCEPTED if works else Status.HELD
+            order.children.append(child)
+        self.notify(Update("accepted", order, now))
+        if self.faults is not None and self.faults.take("broker.reject", ticket.legs[0].symbol):
+            self._end(order, Status.REJECTED, now)
         return order
 
+    def replace(self, order: DeskOrder, ticket: Ticket, now: int) -> DeskOrder:
+        """Put a changed order in an open one's place; what has filled counts for the new one.
+
+        Raises
+        ------
+        RefusalError
+            With status 422 when the order has ended or has filled more, or as `submit` does.
+        """
+        if order.status is Status.REPLACED:
+            raise unreadable("order already replaced")
+        if not order.status.works:
+            raise unreadable(f"cannot replace order in {order.status} status")
+        if ticket.quantity <= order.filled:
+            raise unreadable("qty must be > filled_qty")
+        before, order.status = order.status, Status.REPLACED
+        try:
+            new = self.submit(ticket, now)
+        except RefusalError:
+            order.status = before
+            raise
+        order.ended_ns, order.replaced_by, new.replaces = now, new.order_id, order.order_id
+        new.fills, new.fees, new.children = list(order.fills), order.fees, order.children
+        for child in new.children:
+            child.parent = new
+        order.children = []
+        self.notify(Update("replaced", order, now))
+        return new
+
     def cancel(self, order: DeskOrder, now: int) -> None:
-        """Cancel an open order.
+        """Cancel an open order and what hangs on it.
 
         Raises
         ------
@@ -111,20 +164,25 @@ class Desk:
             With status 422 when it has ended.
         """
         if not order.status.is_open:
-            raise RefusalError(422, 42210000, f'order is already in "{order.status}" state')
-        order.status, order.ended_ns = OrderStatus.CANCELED, now
+            raise unreadable(f'order is already in "{order.status}" state')
+        self._end(order, Status.CANCELED, now)
 
     def advance(self, now: int) -> None:
-        """Bring the books up to `now`: fill what the quotes allow in the order of time, expire day orders."""
-        while (earliest := self._earliest_fill(now)) is not None:
-            self._book(*earliest)
+        """Bring everything up to `now` in the order of time: fills, the close, what expires at it."""
+        for moment, happens in lifecycle.agenda(self.time, now):
+            self._trade(moment)
+            happens(self, moment)
+        self._trade(now)
+        self.time = now
+
+    def expire_orders(self, moment: int) -> None:
+        """End the orders whose day is over."""
         for order in self.open_orders():
-            order.status = OrderStatus.NEW
-            if order.expires_ns <= now:
-                order.status, order.ended_ns = OrderStatus.EXPIRED, order.expires_ns
+            if order.expires_ns <= moment and order.status.is_open:
+                self._end(order, Status.EXPIRED, order.expires_ns)
 
     def open_orders(self) -> list[DeskOrder]:
-        """Return the orders that can still fill, oldest first."""
+        """Return the orders that have not ended, oldest first."""
         return [order for order in self.orders.values() if order.status.is_open]
 
     def by_client_id(self, client_order_id: str) -> DeskOrder | None:
@@ -132,130 +190,104 @@ class Desk:
         found = (o for o in self.orders.values() if o.ticket.client_order_id == client_order_id)
         return next(found, None)
 
-    def equity(self, now: int) -> Decimal:
-        """Return cash plus positions at the side they would close at, in dollars."""
-        return self.cash + sum((self.market_value(symbol, now) for symbol in self.positions), Decimal(0))
-
-    def market_value(self, symbol: str, now: int) -> Decimal:
-        """Return what a position is worth in dollars: at the bid when long, minus the ask when short."""
-        quantity = self.positions[symbol].quantity
-        return self.exchange.listings[symbol].mark(now, long=quantity > 0) * quantity * MULTIPLIER
-
-    def margin(self) -> Decimal:
+    def margin(self, now: int) -> Decimal:
         """Return what the positions tie up, in dollars."""
-        return requirement(self._quantities())
+        return requirement(self.books.quantities(), self.books.short_prices(now))
 
-    def buying_power(self) -> Decimal:
+    def buying_power(self, now: int) -> Decimal:
         """Return cash that neither positions nor open orders tie up, in dollars, never negative."""
         held = sum((order.hold for order in self.open_orders()), Decimal(0))
-        return max(Decimal(0), self.cash - self.margin() - held)
+        return max(Decimal(0), self.books.cash - self.margin(now) - held)
 
     def available(self, symbol: str) -> int:
-        """Return how many contracts of a position no open order is closing; signed as the position."""
-        quantity = self.positions[symbol].quantity if symbol in self.positions else 0
-        closing = sum(
-            order.ticket.quantity * leg.ratio
-            for order in self.open_orders()
-            for leg in order.ticket.legs
-            if leg.symbol == symbol and leg.effect is Effect.CLOSE
-        )
-        return quantity - closing if quantity > 0 else quantity + closing
+        """Return how much of a position no open order is closing; signed as the position."""
+        return available(self, symbol)
 
-    def _quantities(self, change: dict[str, int] | None = None) -> dict[str, int]:
-        quantities = {symbol: held.quantity for symbol, held in self.positions.items()}
-        for symbol, by in (change or {}).items():
-            quantities[symbol] = quantities.get(symbol, 0) + by
-        return quantities
+    def _enter(self, ticket: Ticket, now: int, hold: Decimal, status: Status = Status.ACCEPTED) -> DeskOrder:
+        order_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"order {len(self.orders)}"))
+        name = ticket.client_order_id or str(uuid.uuid5(uuid.NAMESPACE_OID, f"client of {order_id}"))
+        ends = now + _GOOD_TILL_NS if ticket.good_till_canceled else current_session(now).close_ns
+        order = DeskOrder(order_id, replace(ticket, client_order_id=name), now, ends, hold, status)
+        self.orders[order_id] = order
+        return order
 
-    def _with_effect(self, leg: DeskLeg) -> DeskLeg:
-        """Fill in what the client left open: closing when a position of the other sign is there."""
-        if leg.effect is not None:
-            return leg
-        held = self.positions[leg.symbol].quantity if leg.symbol in self.positions else 0
-        closes = held < 0 if leg.side is Side.BUY else held > 0
-        return replace(leg, effect=Effect.CLOSE if closes else Effect.OPEN)
+    def _trade(self, until: int) -> None:
+        self._route(until)
+        while (found := next_event(self.board, self.open_orders(), until)) is not None:
+            order, event = found
+            if isinstance(event, Match):
+                self._book(order, event)
+            else:
+                order.triggered_ns = event
 
-    def _check_permission(self, ticket: Ticket, now: int) -> None:
-        is_open = current_session(now).open_ns <= now
-        if ticket.limit is None and not is_open:
-            raise RefusalError(422, 42210000, "options market orders are only allowed during market hours")
-        opens = any(leg.effect is Effect.OPEN for leg in ticket.legs)
-        needed = _SPREADS if ticket.multi else _LONG_OPTIONS
-        if opens and self.config.options_level < needed:
-            raise RefusalError(403, 40310000, f"account not eligible to trade options of level {needed}")
-        for leg in ticket.legs:
-            wanted = ticket.quantity * leg.ratio
-            free = self.available(leg.symbol) * (1 if leg.side is Side.SELL else -1)
-            if leg.effect is Effect.CLOSE and free < wanted:
-                message = (
-                    f"insufficient qty available for order (requested: {wanted}, available: {max(free, 0)})"
-                )
-                raise RefusalError(403, 40310000, message, symbol=leg.symbol, available=str(max(free, 0)))
-        after = self._quantities(signed_quantities(ticket))
-        if (symbol := uncovered_call(after)) is not None:
-            message = "account not eligible to trade uncovered option contracts"
-            raise RefusalError(403, 40310000, message, symbol=symbol)
-
-    def _check_buying_power(self, ticket: Ticket, now: int) -> Decimal:
-        """Return the dollars an order would tie up; refuse it when they are not there."""
-        net = ticket.limit if ticket.limit is not None else self._price_now(ticket, now)
-        after = requirement(self._quantities(signed_quantities(ticket)))
-        cost = cash_flow(ticket, net) + after - self.margin() + self.config.fee * ticket.contracts
-        free = self.buying_power()
-        if cost > free:
-            raise RefusalError(
-                403, 40310000, "insufficient buying power", buying_power=str(free), cost_basis=str(cost)
-            )
-        return max(cost, Decimal(0))
-
-    def _price_now(self, ticket: Ticket, now: int) -> Decimal:
-        """Return a market order's net price at the last quotes; a missing side counts as 0."""
-        marks = [
-            self.exchange.listings[leg.symbol].mark(now, long=leg.side is Side.SELL) * leg.ratio
-            for leg in ticket.legs
-        ]
-        signs = [1 if leg.side is Side.BUY else -1 for leg in ticket.legs]
-        return sum((sign * mark for sign, mark in zip(signs, marks, strict=True)), Decimal(0))
-
-    def _earliest_fill(self, now: int) -> tuple[DeskOrder, Match] | None:
-        found = [
-            (order, fill) for order in self.open_orders() if (fill := self._fill(order, now)) is not None
-        ]
-        return min(found, key=lambda pair: pair[1].ts_ns, default=None)
-
-    def _fill(self, order: DeskOrder, now: int) -> Match | None:
-        legs = [
-            WorkingLeg(self.exchange.listings[leg.symbol].tape, leg.side, leg.ratio)
-            for leg in order.ticket.legs
-        ]
-        return match(legs, order.ticket.limit, order.submitted_ns, min(now, order.expires_ns))
+    def _route(self, now: int) -> None:
+        """Send accepted orders to the exchange: at once in the session, otherwise at its open."""
+        for order in self.open_orders():
+            sent = max(order.submitted_ns, current_session(order.submitted_ns).open_ns)
+            if order.status is Status.ACCEPTED and order.submitted_ns < now and sent <= now:
+                order.status = Status.NEW
+                self.notify(Update("new", order, sent))
 
     def _book(self, order: DeskOrder, fill: Match) -> None:
-        order.status, order.ended_ns, order.fill = OrderStatus.FILLED, fill.ts_ns, fill
-        order.fees = self.config.fee * order.ticket.contracts
-        self.cash -= cash_flow(order.ticket, fill.net) + order.fees
+        symbol = order.ticket.legs[0].symbol
+        if fill.units > 1 and self.faults is not None and self.faults.take("broker.partial_fill", symbol):
+            fill, order.stuck = replace(fill, units=fill.units // 2), True
+        left_before = order.remaining
+        order.fills.append(fill)
+        done = order.remaining == 0
+        order.status = Status.FILLED if done else Status.PARTIALLY_FILLED
+        order.ended_ns = fill.ts_ns if done else None
+        order.hold = Decimal(0) if done else order.hold * order.remaining / left_before
+        fees = self.config.fee * order.ticket.contracts * fill.units / order.ticket.quantity
+        order.fees += fees
+        self.books.cash -= cash_flow(order.ticket, fill.net, fill.units) + fees
         for number, (leg, price) in enumerate(zip(order.ticket.legs, fill.prices, strict=True)):
-            quantity = order.ticket.quantity * leg.ratio
-            self._move(leg.symbol, quantity if leg.side is Side.BUY else -quantity, price)
-            name = leg_id(order, number)
-            self.executions.append(Execution(name, leg.symbol, leg.side, quantity, price, fill.ts_ns))
+            self.books.move(leg.symbol, leg.sign * fill.units * leg.ratio, price)
+            self._note(order, number, fill)
+        self.books.record(fill.ts_ns)
+        self.notify(Update("fill" if done else "partial_fill", order, fill.ts_ns, fill))
+        self._settle_family(order, fill)
 
-    def _move(self, symbol: str, change: int, price: Decimal) -> None:
-        """Change a position; the average price moves only when it grows."""
-        held = self.positions.get(symbol, Held(0, Decimal(0)))
-        quantity = held.quantity + change
-        if quantity == 0:
-            self.positions.pop(symbol)
-        elif held.quantity * change >= 0:
-            paid = held.average_price * held.quantity + price * change
-            self.positions[symbol] = Held(quantity, paid / quantity)
-        else:
-            crossed = held.quantity * quantity < 0
-            self.positions[symbol] = Held(quantity, price if crossed else held.average_price)
+    def _note(self, order: DeskOrder, number: int, fill: Match) -> None:
+        """Write one leg of a fill into the activities."""
+        leg = order.ticket.legs[number]
+        self.books.activities.append(
+            Execution(
+                len(self.books.activities),
+                leg_id(order, number),
+                leg.symbol,
+                leg.side,
+                fill.units * leg.ratio,
+                fill.prices[number],
+                fill.ts_ns,
+                order.filled * leg.ratio,
+                order.remaining * leg.ratio,
+                order.status,
+            )
+        )
 
+    def _settle_family(self, order: DeskOrder, fill: Match) -> None:
+        """Let a filled entry's exits work, and take from an exit's sibling what it has sold."""
+        if order.ticket.order_class in {OrderClass.BRACKET, OrderClass.OTO} and order.parent is None:
+            for child in order.children:
+                if order.status is Status.FILLED and child.status is Status.HELD:
+                    child.status, child.submitted_ns = Status.NEW, fill.ts_ns
+                    self.notify(Update("new", child, fill.ts_ns))
+            return
+        for other in order.family():
+            if not other.status.is_open:
+                continue
+            left = other.ticket.quantity - fill.units
+            if left > 0 and order.status is not Status.FILLED:
+                other.ticket = replace(other.ticket, quantity=left)
+            else:
+                self._end(other, Status.CANCELED, fill.ts_ns)
 
-def leg_id(order: DeskOrder, number: int) -> str:
-    """Return the id under which a leg is reported: the order's own for a single leg."""
-    if not order.ticket.multi:
-        return order.order_id
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"leg {number} of {order.order_id}"))
+    def _end(self, order: DeskOrder, status: Status, moment: int) -> None:
+        """End an order and the exits that hang on it."""
+        order.status, order.ended_ns = status, moment
+        event = {Status.REJECTED: "rejected", Status.EXPIRED: "expired"}.get(status, "canceled")
+        self.notify(Update(event, order, moment))
+        for child in order.children:
+            if child.status.is_open:
+                self._end(child, Status.CANCELED if status is Status.REJECTED else status, moment)

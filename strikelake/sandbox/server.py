@@ -18,7 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from strikelake.sandbox import broker, control, exchange, rest, s3
+from strikelake.sandbox import broker, control, exchange, rest, s3, updates
 from strikelake.sandbox.desk import BrokerConfig
 from strikelake.sandbox.venue import Venue
 
@@ -40,7 +40,7 @@ def application(venue: Venue) -> Starlette:
         Route("/clock/advance", _advance, methods=["POST"]),
         Route("/sandbox/reset", _reset, methods=["POST"]),
     ]
-    app = Starlette(routes=[*own, *control.routes(), *rest.routes(), *broker.routes()])
+    app = Starlette(routes=[*own, *control.routes(), *rest.routes(), *broker.routes(), *updates.routes()])
     app.state.venue = venue
     return app
 

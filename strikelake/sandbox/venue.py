@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from strikelake.sandbox.desk import BrokerConfig, Desk
+from strikelake.sandbox import order_json
+from strikelake.sandbox.desk import BrokerConfig, Desk, Update
 from strikelake.sandbox.fault_table import KNOWN
 from strikelake.sandbox.faults import Faults
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from strikelake.sandbox.exchange import Exchange
 
 
@@ -25,6 +28,8 @@ class Venue:
         What the broker's account starts with.
     broker_keys, data_key
         (key, secret) that the broker accepts, and the key that the market data server accepts.
+    listeners
+        Each is called with every message of `trade_updates`, while it is in here.
     """
 
     exchange: Exchange
@@ -34,6 +39,8 @@ class Venue:
     now: int = field(init=False)
     desk: Desk = field(init=False)
     faults: Faults = field(default_factory=lambda: Faults(KNOWN))
+    listeners: list[Callable[[dict[str, Any]], None]] = field(default_factory=list)
+    _told: int = 0
 
     def __post_init__(self) -> None:
         self.reset()
@@ -41,7 +48,7 @@ class Venue:
     def reset(self) -> None:
         """Start the live session over: the clock before the open, an untouched account, no faults."""
         self.now = self.exchange.start_ns
-        self.desk = Desk(self.exchange, self.account)
+        self.desk = Desk(self.exchange, self.account, self._tell, self.faults)
         self.faults.clear()
 
     def advance(self, moment: int) -> int:
@@ -56,3 +63,10 @@ class Venue:
             self.now = moment
             self.desk.advance(moment)
         return self.now
+
+    def _tell(self, told: Update) -> None:
+        """Pass an update on as it is now: the order goes on changing."""
+        self._told += 1
+        message = order_json.update(told, self.desk, self._told)
+        for listener in tuple(self.listeners):
+            listener(message)

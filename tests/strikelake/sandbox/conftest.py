@@ -1,6 +1,9 @@
 """A tiny market, simulated once and served once, and the broker's own client."""
 
+import asyncio
 import json
+import threading
+import time
 import warnings
 from http.client import HTTPConnection
 from types import SimpleNamespace
@@ -12,6 +15,8 @@ from strikelake.sandbox import launch, simulator
 from strikelake.sandbox.clock import SandboxClock
 from strikelake.sandbox.config import SimulatorConfig
 
+PATIENCE = 10.0
+
 
 def post(url: str, body: str = "") -> int:
     parts = urlsplit(url)
@@ -20,6 +25,53 @@ def post(url: str, body: str = "") -> int:
     status = connection.getresponse().status
     connection.close()
     return status
+
+
+class Listener:
+    """A TradingStream in a thread of its own, and what its handler was called with."""
+
+    def __init__(self, alpaca, sandbox):
+        url = sandbox.broker_url.replace("http", "ws") + "/stream"
+        self.stream = alpaca.TradingStream(sandbox.broker_key, sandbox.broker_secret, url_override=url)
+        self.stream._reconnect_min_backoff = self.stream._reconnect_max_backoff = 0.05
+        self.updates = []
+        self.messages = []
+        self.stream.subscribe_trade_updates(self._note)
+        dispatch = self.stream._dispatch
+        self.stream._dispatch = lambda message: self.messages.append(message) or dispatch(message)
+        self.thread = threading.Thread(target=self.stream.run, daemon=True)
+
+    async def _note(self, update):
+        self.updates.append(update)
+
+    @property
+    def events(self):
+        return [getattr(update.event, "value", update.event) for update in self.updates]
+
+    def streams(self, name):
+        return [message for message in self.messages if message.get("stream") == name]
+
+    def wait(self, done, patience=PATIENCE):
+        """Wait until something is the case; returns whether it came to be."""
+        deadline = time.monotonic() + patience
+        while not (found := done()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return found
+
+    def wait_for(self, number, patience=PATIENCE):
+        self.wait(lambda: len(self.updates) >= number, patience)
+        return self.events
+
+    def start(self):
+        self.thread.start()
+        assert self.wait(lambda: self.streams("listening"))
+
+    def stop(self):
+        self.stream._should_run = False
+        if self.stream._ws is not None:
+            # Its own stop waits for five seconds of silence.
+            asyncio.run_coroutine_threadsafe(self.stream._ws.close(), self.stream._loop).result(PATIENCE)
+        self.thread.join(PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +105,16 @@ def alpaca():
         from alpaca.common.exceptions import APIError
         from alpaca.trading import enums, requests
         from alpaca.trading.client import TradingClient
-    return SimpleNamespace(APIError=APIError, TradingClient=TradingClient, enums=enums, requests=requests)
+        from alpaca.trading.models import NonTradeActivity
+        from alpaca.trading.stream import TradingStream
+    return SimpleNamespace(
+        APIError=APIError,
+        NonTradeActivity=NonTradeActivity,
+        TradingClient=TradingClient,
+        TradingStream=TradingStream,
+        enums=enums,
+        requests=requests,
+    )
 
 
 @pytest.fixture
@@ -90,3 +151,12 @@ def fault(sandbox):
         assert post(f"{sandbox.control_url}/sandbox/fault", json.dumps({"name": name, **more})) == 200
 
     return ask
+
+
+@pytest.fixture
+def listener(alpaca, sandbox):
+    """The broker's updates, listened to."""
+    found = Listener(alpaca, sandbox)
+    found.start()
+    yield found
+    found.stop()

@@ -1,0 +1,249 @@
+"""What becomes of options without orders: exercise, assignment, expiration, as Alpaca settles them."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
+
+from strikelake.calendar import et_date, next_session, sessions
+from strikelake.contracts import MULTIPLIER, OptionContract, expiry_ns
+from strikelake.orders import Effect, Side
+from strikelake.sandbox.alpaca_json import money
+from strikelake.sandbox.books import OptionEvent
+from strikelake.sandbox.desk_orders import DeskLeg, RefusalError, Ticket, forbidden, is_option
+from strikelake.sandbox.exchange import current_session
+from strikelake.sandbox.margin import covering_shares
+from strikelake.sandbox.permissions import LAST_OPENING_NS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from strikelake.sandbox.desk import Desk
+
+    Happening = Callable[["Desk", int], None]
+
+AUTOMATIC = Decimal("0.01")
+"""In the money by this much, an option is exercised at its expiration."""
+
+
+class Expiring(NamedTuple):
+    """A position that expires: its contract, how many are held, and by how much it is in the money."""
+
+    contract: OptionContract
+    held: int
+    intrinsic: Decimal
+
+    @property
+    def in_the_money(self) -> bool:
+        """Whether it is exercised without being asked."""
+        return self.intrinsic >= AUTOMATIC
+
+    @property
+    def shares(self) -> int:
+        """Shares that come (positive) or go when it is exercised or assigned."""
+        return deliverable(self.contract, self.held)
+
+
+def agenda(after: int, until: int) -> Iterator[tuple[int, Happening]]:
+    """Return what happens by itself with `after < time <= until`, in order: the end of each session."""
+    for session in sessions(et_date(after), et_date(until)):
+        for moment, happens in ((session.close_ns - LAST_OPENING_NS, liquidate), (session.close_ns, close)):
+            if after < moment <= until:
+                yield moment, happens
+
+
+def deliverable(contract: OptionContract, held: int) -> int:
+    """Return the shares that exercising what is held brings: a long call's come, a long put's go."""
+    return held * MULTIPLIER * (1 if contract.option_type == "C" else -1)
+
+
+def exercise(desk: Desk, symbol: str, now: int) -> None:
+    """Exercise all of a long position that no order is closing.
+
+    Raises
+    ------
+    RefusalError
+        As Alpaca answers: nothing held, out of the money, market closed, cash or shares missing.
+    """
+    held = _long(desk, symbol)
+    contract = OptionContract.parse(symbol)
+    session = current_session(now)
+    if not session.open_ns <= now < session.close_ns:
+        raise forbidden("exercise requests are not accepted after market close until midnight")
+    if symbol in desk.not_exercised:
+        raise forbidden("cannot exercise position marked as do-not-exercise")
+    wanted = min(desk.available(symbol), held)
+    if wanted <= 0:
+        raise forbidden("no qty available to exercise")
+    if _intrinsic(desk, contract, now) <= 0:
+        raise forbidden(
+            "you are attempting to exercise an out of the money option contract, "
+            "please contact support@alpaca.markets to complete this request"
+        )
+    shares = deliverable(contract, wanted)
+    cost, free = contract.strike * shares, desk.buying_power(now)
+    if cost > free:
+        raise forbidden(f"insufficient cash available (required: {money(cost)}, available: {money(free)})")
+    there = _free_shares(desk, contract.underlying)
+    if -shares > there:
+        raise forbidden(
+            f"insufficient underlying qty available for deliverable: {contract.underlying} "
+            f"(requested: {-shares}, available: {there})"
+        )
+    _deliver(desk, contract, wanted, "OPEXC", now)
+
+
+def do_not_exercise(desk: Desk, symbol: str, now: int) -> None:
+    """Let a long position expire whatever it is worth.
+
+    Raises
+    ------
+    RefusalError
+        When nothing is held, or it is not the day of its expiration, or that is over.
+    """
+    _long(desk, symbol)
+    end = expiry_ns(OptionContract.parse(symbol).expiration)
+    if et_date(end) != et_date(now):
+        raise forbidden("dne requests are only accepted on the expiration day of the option contract")
+    if now >= end:
+        raise forbidden("dne requests are not accepted after market close")
+    desk.not_exercised.add(symbol)
+
+
+def liquidate(desk: Desk, moment: int) -> None:
+    """Sell what expires in the money and the account could not exercise, as Alpaca does before the close."""
+    stocks = desk.exchange.stocks
+    expiring = [o for o in _expiring(desk, moment) if o.in_the_money and o.contract.underlying in stocks]
+    paid = sum((option.contract.strike * option.shares for option in expiring), Decimal(0))
+    for option in expiring:
+        underlying = option.contract.underlying
+        shares = sum(o.shares for o in expiring if o.contract.underlying == underlying)
+        unpaid = option.contract.option_type == "C" and paid > desk.books.cash
+        missing = option.contract.option_type == "P" and desk.books.quantity(underlying) + shares < 0
+        if option.held > 0 and (unpaid or missing):
+            leg = DeskLeg(option.contract.occ_symbol, Side.SELL, Effect.CLOSE)
+            try:
+                desk.submit(Ticket("", (leg,), desk.available(leg.symbol)), moment)
+            except RefusalError:
+                # Another order is selling it, or it covers a short leg: then it goes to the close as it is.
+                continue
+
+
+def close(desk: Desk, moment: int) -> None:
+    """End the session: day orders, expirations, and assignments before an ex-dividend date."""
+    desk.expire_orders(moment)
+    expiring = _expiring(desk, moment)
+    # Assignments first: the shares that they take or bring are there when the long legs are exercised.
+    for option in sorted(expiring, key=lambda o: o.held):
+        _expire(desk, option, moment)
+    for symbol in list(desk.books.positions):
+        if is_option(symbol) and desk.books.quantity(symbol) < 0 and _called_away(desk, symbol, moment):
+            _deliver(desk, OptionContract.parse(symbol), desk.books.quantity(symbol), "OPASN", moment)
+
+
+def _expire(desk: Desk, option: Expiring, moment: int) -> None:
+    contract, held = option.contract, option.held
+    if contract.underlying not in desk.exchange.stocks:
+        _settle_in_cash(desk, option, moment)
+        return
+    if option.in_the_money and held < 0:
+        _deliver(desk, contract, held, "OPASN", moment)
+        return
+    # Without its shares a put is not exercised: Alpaca opens no short position that way.
+    there = contract.option_type == "C" or -option.shares <= desk.books.quantity(contract.underlying)
+    if option.in_the_money and contract.occ_symbol not in desk.not_exercised and there:
+        _deliver(desk, contract, held, "OPEXC", moment)
+        return
+    _remove(desk, contract, held, "OPEXP", Decimal(0), moment)
+    desk.books.record(moment)
+
+
+def _settle_in_cash(desk: Desk, option: Expiring, moment: int) -> None:
+    amount = max(option.intrinsic, Decimal(0)) * option.held * MULTIPLIER
+    desk.books.cash += amount
+    kind = "OPCSH" if option.in_the_money else "OPEXP"
+    _remove(desk, option.contract, option.held, kind, amount, moment)
+    desk.books.record(moment)
+
+
+def _deliver(desk: Desk, contract: OptionContract, held: int, kind: str, moment: int) -> None:
+    """Turn contracts into a trade of their shares at the strike."""
+    shares = deliverable(contract, held)
+    group = _remove(desk, contract, held, kind, Decimal(0), moment)
+    amount = -contract.strike * shares
+    desk.books.cash += amount
+    desk.books.move(contract.underlying, shares, contract.strike)
+    _write(desk, "OPTRD", contract.underlying, shares, contract.strike, amount, moment, group)
+    desk.books.record(moment)
+
+
+def _remove(desk: Desk, contract: OptionContract, held: int, kind: str, amount: Decimal, moment: int) -> int:
+    desk.books.move(contract.occ_symbol, -held, Decimal(0))
+    return _write(desk, kind, contract.occ_symbol, -held, None, amount, moment, None)
+
+
+def _write(
+    desk: Desk,
+    kind: str,
+    symbol: str,
+    quantity: int,
+    price: Decimal | None,
+    amount: Decimal,
+    moment: int,
+    group: int | None,
+) -> int:
+    """Write an activity; returns its group: its own number where it begins one."""
+    number = len(desk.books.activities)
+    group = number if group is None else group
+    desk.books.activities.append(OptionEvent(number, kind, symbol, quantity, price, amount, moment, group))
+    return group
+
+
+def _long(desk: Desk, symbol: str) -> int:
+    held = desk.books.quantity(symbol)
+    if held <= 0 or not is_option(symbol):
+        raise RefusalError(404, 40410000, f"long position not found: {symbol}")
+    return held
+
+
+def _free_shares(desk: Desk, ticker: str) -> int:
+    return desk.books.quantity(ticker) - covering_shares(desk.books.quantities(), ticker)
+
+
+def _expiring(desk: Desk, moment: int) -> list[Expiring]:
+    day = et_date(moment)
+    found = []
+    for symbol, held in desk.books.positions.items():
+        if is_option(symbol):
+            contract = OptionContract.parse(symbol)
+            if et_date(expiry_ns(contract.expiration)) <= day:
+                found.append(Expiring(contract, held.quantity, _intrinsic(desk, contract, moment)))
+    return found
+
+
+def _intrinsic(desk: Desk, contract: OptionContract, moment: int) -> Decimal:
+    """Return how far a contract is in the money, dollars per share; negative when it is out of it."""
+    price = desk.board.last_price(contract.underlying, moment)
+    if price is None:
+        # An index has no shares; what its options were quoted around is as good as its print.
+        tape = desk.board.tape(contract.occ_symbol)
+        row = tape.last(moment)
+        price = Decimal(str(round(float(tape.spot[row]), 2))) if row is not None else contract.strike
+    return price - contract.strike if contract.option_type == "C" else contract.strike - price
+
+
+def _called_away(desk: Desk, symbol: str, moment: int) -> bool:
+    """Whether a holder would take the next session's dividend: it exceeds the time value of the call."""
+    contract = OptionContract.parse(symbol)
+    ex_date = next_session(et_date(moment)).date
+    paid = [
+        Decimal(line["cash_amount"] or "0")
+        for line in desk.exchange.reference.get("dividends", [])
+        if line.get("ticker") == contract.underlying
+        and date.fromisoformat(line["ex_dividend_date"] or "0001-01-01") == ex_date
+    ]
+    intrinsic = _intrinsic(desk, contract, moment)
+    if contract.option_type != "C" or not paid or intrinsic < AUTOMATIC:
+        return False
+    return sum(paid, Decimal(0)) > desk.board.mark(symbol, moment, long=False) - intrinsic
