@@ -8,6 +8,7 @@ import os
 import shutil
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flows import progress
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from strikelake.sandbox.config import SimulatorConfig
     from strikelake.sandbox.launch import RunningSandbox
 
 _BALANCE = 25_000
@@ -105,11 +107,25 @@ def _sandbox(directory: Path, seed: int, sessions: int) -> Iterator[RunningSandb
     from strikelake.sandbox.config import SimulatorConfig
     from strikelake.sandbox.launch import start
 
-    config = SimulatorConfig(seed=seed, sessions=sessions)
+    config = trading_after_a_gap(SimulatorConfig(seed=seed, sessions=sessions))
     step = progress.advance("simulated sessions")
     with start(config, directory, step) as sandbox:
-        step(sessions + 1, sessions + 1)  # a market that is there already reports no steps of its own
+        # A market that is there already reports no steps of its own.
+        step(config.sessions + 1, config.sessions + 1)
         yield sandbox
+
+
+def trading_after_a_gap(config: SimulatorConfig) -> SimulatorConfig:
+    """Return the market with up to four sessions less, so that no session is the day before the live one.
+
+    Files appear at 11:00 of the next day: on most days yesterday's come in the middle of the session, and
+    Friday's are there on Monday morning.
+    """
+    from strikelake.sandbox.paths import market_sessions
+
+    found = [session.date for session in market_sessions(config)]
+    gaps = (n for n in range(len(found) - 1, 0, -1) if (found[n] - found[n - 1]).days > 1)
+    return replace(config, sessions=next(gaps, config.sessions))
 
 
 @contextmanager

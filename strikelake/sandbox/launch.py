@@ -16,6 +16,7 @@ from strikelake.errors import SandboxError
 from strikelake.sandbox import s3
 from strikelake.sandbox.desk import BrokerConfig
 from strikelake.sandbox.paths import market_sessions
+from strikelake.sandbox.plans import ADVANCED, BASIC, BUSINESS
 from strikelake.sandbox.simulator import write
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from strikelake.sandbox.config import SimulatorConfig
 
 LOG = "sandbox.log"
-_API_KEY = "sandbox-data"
+_API_KEY, _BASIC_KEY, _BUSINESS_KEY = "sandbox-data", "sandbox-basic", "sandbox-business"
 _BROKER_KEY = "sandbox-broker"
 _BROKER_SECRET = "sandbox-broker-secret"  # noqa: S105 - the local broker's own
 _START_SECONDS = 60.0
@@ -41,9 +42,11 @@ class RunningSandbox:
     Attributes
     ----------
     s3_endpoint, bucket, access_key, secret_key
-        Where the flat files are.
+        Where the flat files are. A file is there from 11:00 New York time of the day after its session.
     rest_url, api_key
-        Market data; speaks Massive's REST.
+        Market data; speaks Massive's REST. The key's plan has all but fair market values.
+    basic_key, business_key
+        Keys of the plans with five requests a minute and no data of the present day, and with everything.
     broker_url, broker_key, broker_secret
         The broker; speaks Alpaca's trading REST.
     clock_url
@@ -64,6 +67,8 @@ class RunningSandbox:
     secret_key: str
     rest_url: str
     api_key: str
+    basic_key: str
+    business_key: str
     broker_url: str
     broker_key: str
     broker_secret: str
@@ -100,8 +105,9 @@ def start(
     progress: Callable[[int, int], None] | None = None,
     *,
     account: BrokerConfig | None = None,
+    port: int = 0,
 ) -> RunningSandbox:
-    """Simulate a market into a directory, unless it is there already, and serve it on free loopback ports.
+    """Simulate a market into a directory, unless it is there already, and serve it on a loopback port.
 
     Parameters
     ----------
@@ -113,6 +119,8 @@ def start(
         Called with (sessions simulated, sessions in all).
     account
         The broker's account.
+    port
+        Where to serve everything; 0 is any free one.
 
     Returns
     -------
@@ -126,15 +134,17 @@ def start(
     """
     write(config, directory, progress)
     sessions = market_sessions(config)
-    process, addresses = _serve(directory, account or BrokerConfig())
+    process, addresses = _serve(directory, account or BrokerConfig(), port)
     http = addresses["http"]
     return RunningSandbox(
-        s3_endpoint=addresses["s3_endpoint"],
+        s3_endpoint=http,
         bucket=s3.BUCKET,
         access_key=s3.ACCESS_KEY,
         secret_key=s3.SECRET_KEY,
         rest_url=http,
         api_key=_API_KEY,
+        basic_key=_BASIC_KEY,
+        business_key=_BUSINESS_KEY,
         broker_url=http,
         broker_key=_BROKER_KEY,
         broker_secret=_BROKER_SECRET,
@@ -148,7 +158,9 @@ def start(
     )
 
 
-def _serve(directory: Path, account: BrokerConfig) -> tuple[subprocess.Popen[bytes], dict[str, str]]:
+def _serve(
+    directory: Path, account: BrokerConfig, port: int
+) -> tuple[subprocess.Popen[bytes], dict[str, str]]:
     """Start the server process and wait until it has reported its addresses."""
     receiving, sending = os.pipe()
     settings = {
@@ -162,7 +174,8 @@ def _serve(directory: Path, account: BrokerConfig) -> tuple[subprocess.Popen[byt
             "options_level": account.options_level,
         },
         "broker_keys": [_BROKER_KEY, _BROKER_SECRET],
-        "data_key": _API_KEY,
+        "data_keys": {_API_KEY: ADVANCED.name, _BASIC_KEY: BASIC.name, _BUSINESS_KEY: BUSINESS.name},
+        "port": port,
     }
     command = [sys.executable, "-m", "strikelake.sandbox.server", json.dumps(settings)]
     log = directory / LOG

@@ -1,48 +1,91 @@
-"""Reference answers of the sandbox's REST: splits, dividends and the treasury yields of past days."""
+"""Reference answers of the sandbox's REST: corporate actions, tickers, news and the yields of past days."""
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from strikelake.calendar import et_date
+from strikelake.calendar import NS_PER_SECOND
+from strikelake.sandbox.rest_http import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from strikelake.sandbox.venue import Venue
+    from strikelake.sandbox.rest_http import Call
 
 _NUMBERS = ("split_from", "split_to", "cash_amount")
-_COMPARISONS = {"gte": "__ge__", "gt": "__gt__", "lte": "__le__", "lt": "__lt__"}
+_WHOLE = ("frequency",)
+_SPLIT = ("ticker", "execution_date", "split_from", "split_to")
+_DIVIDEND = (
+    "ticker", "ex_dividend_date", "cash_amount", "declaration_date", "record_date", "pay_date", "frequency",
+    "dividend_type",
+)  # fmt: skip
+_YIELDS_MOST = 50_000
 
 
-def actions(kind: str, venue: Venue) -> list[dict[str, Any]]:
-    """Return `splits` or `dividends`, as `/v3/reference` spells them; the newest first."""
-    day = "execution_date" if kind == "splits" else "ex_dividend_date"
-    rows = [_numbers(line) for line in venue.exchange.reference.get(kind, [])]
-    kept = ("ticker", day, *_NUMBERS)
-    shown = [{name: value for name, value in row.items() if name in kept} for row in rows]
-    return sorted(shown, key=lambda row: str(row[day]), reverse=True)
+async def splits(call: Call) -> dict[str, Any]:
+    """Answer `/v3/reference/splits`, the newest first: those that have been announced."""
+    return call.listed(call.ordered(_actions(call, "splits", _SPLIT), _SPLIT[1], "desc"))
 
 
-def yields(venue: Venue) -> list[dict[str, Any]]:
-    """Return the treasury curves of the days before today, in percent, as `/fed/v1/treasury-yields` does."""
-    today = str(et_date(venue.now))
-    curves = venue.exchange.reference.get("treasury_curves", [])
-    return [_curve(line) for line in reversed(curves) if str(line["date"]) < today]
+async def dividends(call: Call) -> dict[str, Any]:
+    """Answer `/v3/reference/dividends`, the newest first: those that have been announced."""
+    return call.listed(call.ordered(_actions(call, "dividends", _DIVIDEND), _DIVIDEND[1], "desc"))
 
 
-def matches(row: Mapping[str, Any], query: Mapping[str, str]) -> bool:
-    """Return whether a row has what a query asks: `field=value` and `field.gte=value`, compared as text."""
-    for name, wanted in query.items():
-        field, _, comparison = name.partition(".")
-        if field in row and not getattr(str(row[field]), _COMPARISONS.get(comparison, "__eq__"))(wanted):
-            return False
-    return True
+async def yields(call: Call) -> dict[str, Any]:
+    """Answer `/fed/v1/treasury-yields`: the curves of the days before today, in percent, the newest first."""
+    today = str(call.today)
+    curves = [_curve(line) for line in call.archive.lines("treasury_curves") if line["date"] < today]
+    return call.listed(call.ordered(curves, "date", "desc"), most=_YIELDS_MOST)
 
 
-def _numbers(line: Mapping[str, str | None]) -> dict[str, Any]:
-    return {name: float(text) if name in _NUMBERS and text else text for name, text in line.items()}
+async def news(call: Call) -> dict[str, Any]:
+    """Answer `/v2/reference/news`: what has been published, the newest first unless asked otherwise."""
+    ticker = call.query.get("ticker")
+    now = f"{datetime.fromtimestamp(call.now // NS_PER_SECOND, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    found = [
+        article
+        for article in call.archive.lines("news")
+        if article["published_utc"] <= now and (ticker is None or ticker in article["tickers"])
+    ]
+    page = call.listed(call.ordered(found, "published_utc", "desc"))
+    return page | {"count": len(page["results"])}
+
+
+async def tickers(call: Call) -> dict[str, Any]:
+    """Answer `/v3/reference/tickers`."""
+    found = call.listed([_ticker(line) for line in call.archive.lines("tickers")])
+    return found | {"count": len(found["results"])}
+
+
+async def ticker(call: Call) -> dict[str, Any]:
+    """Answer `/v3/reference/tickers/{ticker}`."""
+    return {"results": _ticker(_line(call))}
+
+
+async def events(call: Call) -> dict[str, Any]:
+    """Answer `/vX/reference/tickers/{ticker}/events`: the tickers that a company has had."""
+    line = _line(call)
+    listing = {
+        "type": "ticker_change",
+        "date": line["list_date"],
+        "ticker_change": {"ticker": line["ticker"]},
+    }
+    return {
+        "results": {"name": line["name"], "composite_figi": line["composite_figi"], "events": [listing]},
+    }
+
+
+def _actions(call: Call, kind: str, columns: tuple[str, ...]) -> list[dict[str, Any]]:
+    today = str(call.today)
+    known = [line for line in call.archive.lines(kind) if (line.get("declaration_date") or "") <= today]
+    return [{name: _typed(name, line[name]) for name in columns if line.get(name)} for line in known]
+
+
+def _typed(name: str, text: str) -> Any:
+    return float(text) if name in _NUMBERS else int(text) if name in _WHOLE else text
 
 
 def _curve(line: Mapping[str, str | None]) -> dict[str, Any]:
@@ -52,3 +95,30 @@ def _curve(line: Mapping[str, str | None]) -> dict[str, Any]:
         if text and (found := re.fullmatch(r"(\d+)(month|year)", name)):
             shown[f"yield_{found[1]}_{found[2]}"] = round(float(text) * 100.0, 6)
     return shown
+
+
+def _line(call: Call) -> dict[str, Any]:
+    wanted = call.path("ticker")
+    for line in call.archive.lines("tickers"):
+        if wanted in {line["ticker"], line["composite_figi"]}:
+            return line
+    raise ProblemError(404, "Ticker not found.")
+
+
+def _ticker(line: Mapping[str, Any]) -> dict[str, Any]:
+    index = line["type"] == "INDEX"
+    shown = {
+        "ticker": line["ticker"],
+        "name": line["name"],
+        "market": "indices" if index else "stocks",
+        "locale": "us",
+        "active": True,
+        "primary_exchange": line["primary_exchange"],
+        "type": line["type"],
+        "currency_name": "usd",
+        "composite_figi": line["composite_figi"],
+        "list_date": line["list_date"],
+    }
+    return {
+        name: value for name, value in shown.items() if value is not None and not (index and name == "type")
+    }

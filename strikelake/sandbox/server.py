@@ -1,4 +1,4 @@
-"""The sandbox's server process: S3 in threads, everything else in one event loop.
+"""The sandbox's server process: S3, REST, broker and clock in one event loop, on one port.
 
 Started by `strikelake.sandbox.launch`, with its settings as one JSON argument. It reports its addresses
 through a file descriptor, and ends when its standard input closes, which happens when the parent
@@ -19,7 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from strikelake.sandbox import broker, control, exchange, rest, s3, updates
+from strikelake.sandbox.archive import Archive
 from strikelake.sandbox.desk import BrokerConfig
+from strikelake.sandbox.plans import PLANS, Meter, Plan
+from strikelake.sandbox.publication import Bucket
 from strikelake.sandbox.venue import Venue
 
 if TYPE_CHECKING:
@@ -30,8 +33,18 @@ if TYPE_CHECKING:
 _PR_SET_PDEATHSIG = 1
 
 
-def application(venue: Venue) -> Starlette:
-    """Return the application that serves market data, broker, clock and faults on one port."""
+def application(venue: Venue, directory: Path, plans: dict[str, Plan]) -> Starlette:
+    """Return the application that serves flat files, market data, broker, clock and faults on one port.
+
+    Parameters
+    ----------
+    venue
+        What changes: time, broker and faults.
+    directory
+        The simulated market's files.
+    plans
+        The market data keys, each with its plan.
+    """
     from starlette.applications import Starlette
     from starlette.routing import Route
 
@@ -40,8 +53,12 @@ def application(venue: Venue) -> Starlette:
         Route("/clock/advance", _advance, methods=["POST"]),
         Route("/sandbox/reset", _reset, methods=["POST"]),
     ]
-    app = Starlette(routes=[*own, *control.routes(), *rest.routes(), *broker.routes(), *updates.routes()])
+    market = [*rest.routes(), *broker.routes(), *updates.routes(), *s3.routes()]
+    app = Starlette(routes=[*own, *control.routes(), *market])
     app.state.venue = venue
+    app.state.archive = Archive(directory)
+    app.state.bucket = Bucket((directory / "flatfiles", directory / "unpublished"), venue.faults)
+    app.state.plans, app.state.meter = plans, Meter()
     return app
 
 
@@ -52,7 +69,8 @@ def main(arguments: list[str]) -> None:
     ----------
     arguments
         One JSON object: directory, report_fd, bound (whether the kernel may tie this process to the parent's
-        thread), account (cash, fee, options_level), broker_keys, data_key.
+        thread), account (cash, fee, options_level), broker_keys, data_keys (name of the plan by key), port
+        (0 is any).
     """
     import uvicorn
 
@@ -62,16 +80,17 @@ def main(arguments: list[str]) -> None:
     given = settings["account"]
     account = BrokerConfig(Decimal(given["cash"]), Decimal(given["fee"]), given["options_level"])
     key, secret = settings["broker_keys"]
-    venue = Venue(exchange.load(directory), account, (key, secret), settings["data_key"])
-    endpoint = s3.serve(directory / "flatfiles")
+    venue = Venue(exchange.load(directory), account, (key, secret))
+    plans = {key: PLANS[name] for key, name in settings["data_keys"].items()}
+    app = application(venue, directory, plans)
     # With its protocol named, asyncio switches Nagle's algorithm off; otherwise each answer waits 40 ms.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.bind(("127.0.0.1", settings["port"]))
         listener.listen()
         http = "http://{}:{}".format(*listener.getsockname())
         with os.fdopen(settings["report_fd"], "w") as report:
-            json.dump({"s3_endpoint": endpoint, "http": http}, report)
-        config = uvicorn.Config(application(venue), log_level="warning", access_log=False, lifespan="off")
+            json.dump({"http": http}, report)
+        config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
         uvicorn.Server(config).run(sockets=[listener])
 
 
@@ -105,6 +124,7 @@ async def _advance(request: Request) -> Response:
 async def _reset(request: Request) -> Response:
     venue: Venue = request.app.state.venue
     venue.reset()
+    request.app.state.meter.clear()
     return _time(venue)
 
 

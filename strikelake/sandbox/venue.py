@@ -26,8 +26,8 @@ class Venue:
         The simulated market.
     account
         What the broker's account starts with.
-    broker_keys, data_key
-        (key, secret) that the broker accepts, and the key that the market data server accepts.
+    broker_keys
+        (key, secret) that the broker accepts.
     listeners
         Each is called with every message of `trade_updates`, while it is in here.
     """
@@ -35,7 +35,6 @@ class Venue:
     exchange: Exchange
     account: BrokerConfig
     broker_keys: tuple[str, str]
-    data_key: str
     now: int = field(init=False)
     desk: Desk = field(init=False)
     faults: Faults = field(default_factory=lambda: Faults(KNOWN))

@@ -74,8 +74,17 @@ def test_after_the_close_the_day_is_kept(settings, sandbox):
     assert clock.now() == et_ns(day, "16:06:01")
 
 
-def test_listings_that_the_vendor_does_not_give_are_reported(settings, sandbox):
-    problems = after_close._list.fn(settings, sandbox.live_session)
+def test_listings_are_stored(settings, sandbox):
+    day = sandbox.live_session
+    assert after_close._list.fn(settings, day) == ()
+    lake = wiring.lake(settings)
+    assert lake.sessions("contracts") == [day]
+    assert {"exchanges", "holidays"} <= set(lake.tables())
+
+
+def test_listings_that_the_vendor_does_not_give_are_reported(settings, sandbox, monkeypatch):
+    monkeypatch.setenv("POLYGON_API_KEY", "another")
+    problems = after_close._list.fn(load(), sandbox.live_session)
     assert [problem.split(":")[0] for problem in problems] == [
         "no contracts",
         "no exchanges and holidays",

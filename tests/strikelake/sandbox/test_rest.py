@@ -1,19 +1,20 @@
 """Market data through the real client, and through our adapter over it."""
 
-from datetime import date
+from datetime import date, datetime
 
 import massive
 import polars as pl
 import pytest
+import talib
 
 from pipelines.reference_rest import load_reference_from_rest
-from strikelake.calendar import NS_PER_MINUTE, et_ns
+from strikelake.calendar import NEW_YORK, NS_PER_MINUTE, et_ns
 from strikelake.errors import NotEntitledError
 from strikelake.lake.store import Lake
 from strikelake.sandbox.clock import SandboxClock
 from strikelake.sandbox.flat_files import Folder
 from strikelake.sandbox.simulator import session_frames
-from strikelake.vendors import rest_reference
+from strikelake.vendors import rest_indicators, rest_market, rest_reference
 from strikelake.vendors.rest import RestMarketData
 
 TEN = "10:00"
@@ -165,19 +166,170 @@ def test_before_the_open_nobody_has_a_last_minute(data, sandbox):
     assert data.last_minutes(["AAPL", "SPY"]).is_empty()
 
 
+def test_spans_are_made_of_minutes(data, client, sandbox, ten):
+    day = sandbox.live_session
+    minutes = data.minute_bars(["SPY"], et_ns(day, "09:30"), ten)
+    spans = list(client.list_aggs("SPY", 7, "minute", day, day, adjusted=False))
+    hour = list(client.list_aggs("SPY", 1, "hour", day, day, adjusted=False))
+    assert [len(spans), len(hour)] == [5, 1]
+    assert spans[0].timestamp * 10**6 <= et_ns(day, "09:30") < spans[1].timestamp * 10**6
+    for found in (spans, hour):
+        assert sum(bar.volume for bar in found) == pytest.approx(minutes["volume"].sum())
+        assert (found[0].open, found[-1].close) == (minutes["open"][0], minutes["close"][-1])
+        assert max(bar.high for bar in found) == minutes["high"].max()
+
+
+def test_weeks_begin_on_sundays(client):
+    weeks = list(client.list_aggs("SPY", 1, "week", "2025-01-01", "2025-01-07"))
+    starts = [datetime.fromtimestamp(week.timestamp / 1000, NEW_YORK) for week in weeks]
+    assert [f"{start:%a %Y-%m-%d %H}" for start in starts] == ["Sun 2024-12-29 00", "Sun 2025-01-05 00"]
+
+
+def test_bars_come_backwards_when_asked(client, sandbox, ten):
+    day = sandbox.live_session
+    forth = list(client.list_aggs("AAPL", 1, "minute", day, day))
+    back = list(client.list_aggs("AAPL", 1, "minute", day, day, sort="desc", limit=7))
+    assert back == forth[::-1]
+
+
+def test_option_bars_equal_the_flat_files(market, data):
+    frame = session_frames(market, 1)[Folder.OPTION_MINUTE_BARS]
+    ticker = frame.group_by("ticker").len().sort("len", "ticker")["ticker"][-1]
+    mine, day = frame.filter(ticker=ticker), market.published[1].date
+    found = data.option_bars([ticker.removeprefix("O:")], day, day, bar="minute")
+    assert found["ts_ns"].to_list() == mine["window_start"].to_list()
+    shared = ["open", "high", "low", "close", "volume", "transactions"]
+    assert found.select(shared).cast(pl.Float64).equals(mine.select(shared).cast(pl.Float64))
+    [whole] = data.option_bars([ticker.removeprefix("O:")], day, day).iter_rows(named=True)
+    assert (whole["volume"], whole["close"]) == (mine["volume"].sum(), mine["close"][-1])
+
+
+def test_contracts_are_those_of_the_day(client, data, sandbox):
+    ours = rest_reference.contracts(data.connection, "SPY")
+    chain = data.chain("SPY", expiration_from=date(2025, 1, 1), expiration_to=date(2026, 1, 1))
+    assert ours["occ_symbol"].to_list() == chain["occ_symbol"].to_list()
+    assert not ours["adjusted"].any()
+    puts = client.list_options_contracts(
+        underlying_ticker="SPY", contract_type="put", strike_price_lte=590, expiration_date="2025-01-17"
+    )
+    found = list(puts)
+    assert found == sorted(found, key=lambda contract: contract.ticker)
+    assert {(c.contract_type, c.expiration_date) for c in found} == {("put", "2025-01-17")}
+    assert max(contract.strike_price for contract in found) <= 590
+    assert client.get_options_contract(found[0].ticker) == found[0]
+
+
+def test_contracts_that_have_expired(data):
+    """As of the Monday after, the contracts of Friday are listed no more and can be asked for as expired."""
+    friday, monday = date(2025, 1, 10), date(2025, 1, 13)
+    live = rest_reference.contracts(data.connection, "SPY", as_of=monday)
+    gone = rest_reference.contracts(data.connection, "SPY", as_of=monday, expired=True)
+    assert friday not in live["expiration"].to_list()
+    assert gone["expiration"].max() == friday
+    assert rest_reference.contracts(data.connection, "SPY", expired=True)["expiration"].to_list() == []
+
+
+def test_one_contract_is_what_the_chain_shows(client, sandbox, ten):
+    chain = list(client.list_snapshot_options_chain("AAPL", params={"limit": 250, "contract_type": "call"}))
+    ticker = chain[3].details.ticker
+    found = client.get_snapshot_option("AAPL", ticker)
+    assert (found.details, found.last_quote, found.greeks) == (
+        chain[3].details,
+        chain[3].last_quote,
+        chain[3].greeks,
+    )
+    assert {snapshot.details.contract_type for snapshot in chain} == {"call"}
+    assert found.fair_market_value is None
+    rich = massive.RESTClient(api_key=sandbox.business_key, base=sandbox.rest_url)
+    assert rich.get_snapshot_option("AAPL", ticker).fair_market_value == found.last_quote.midpoint
+
+
+@pytest.mark.parametrize(("name", "window"), [("sma", 5), ("ema", 5), ("rsi", 5), ("macd", None)])
+def test_indicators_are_of_the_bars(data, sandbox, ten, name, window):
+    day = sandbox.live_session
+    found = rest_indicators.indicator(
+        data.connection, name, "SPY", day, day, window=window, timespan="minute"
+    )
+    bars = data.minute_bars(["SPY"], et_ns(date(2025, 1, 2), "00:00"), ten)
+    closes = bars["close"].to_numpy()
+    expected = {
+        "sma": lambda: talib.SMA(closes, 5),
+        "ema": lambda: talib.EMA(closes, 5),
+        "rsi": lambda: talib.RSI(closes, 5),
+        "macd": lambda: talib.MACD(closes, 12, 26, 9)[0],
+    }[name]()
+    assert found["ts_ns"].to_list() == bars.filter(date=day)["ts_ns"].to_list()
+    assert found["value"].to_numpy() == pytest.approx(expected[-30:])
+
+
+def test_the_market_is_open_in_the_session(data, clock, sandbox):
+    seen = []
+    for moment in ("09:29", "12:00", "16:00", "20:00"):
+        clock.sleep_until(et_ns(sandbox.live_session, moment))
+        found = rest_market.market_status(data.connection)
+        assert found.server_time == clock.now()
+        seen.append(found.market)
+    assert seen == ["extended-hours", "open", "extended-hours", "closed"]
+
+
+def test_holidays_and_half_days_are_those_of_the_calendar(data):
+    found = rest_market.holidays(data.connection).filter(exchange="NYSE")
+    assert found["date"][:3].to_list() == [date(2025, 1, 9), date(2025, 1, 20), date(2025, 2, 17)]
+    assert found["name"][:2].to_list() == ["National Day of Mourning", "Martin Luther King, Jr. Day"]
+    half = found.filter(date=date(2025, 7, 3))
+    assert half.select("status", "close_ns").row(0) == ("early-close", et_ns(date(2025, 7, 3), "13:00"))
+
+
+def test_exchanges_are_those_of_the_quotes(market, data):
+    quotes = session_frames(market, 0)[Folder.OPTION_QUOTES]
+    named = set(rest_market.exchanges(data.connection, "options")["exchange_id"])
+    assert set(quotes["bid_exchange"].unique()) | set(quotes["ask_exchange"].unique()) <= named | {0}
+
+
 def test_the_key_is_checked(sandbox):
     with pytest.raises(NotEntitledError, match=r"answered 401.*check the API key"):
         RestMarketData("wrong", sandbox.rest_url).minute_bars(["SPY"], 0, 10**18)
 
 
+def test_a_small_plan_has_five_requests_a_minute(sandbox, clock):
+    client = massive.RESTClient(api_key=sandbox.basic_key, base=sandbox.rest_url, retries=0)
+    for _ in range(5):
+        assert client.get_market_status().market == "extended-hours"
+    clock.sleep_until(clock.now() + 20 * 10**9)
+    url = f"{sandbox.rest_url}/v1/marketstatus/now?apiKey={sandbox.basic_key}"
+    refused = client.client.request("GET", url, retries=False)
+    assert (refused.status, refused.headers["Retry-After"]) == (429, "40")
+    clock.sleep_until(clock.now() + 40 * 10**9)
+    assert client.get_market_status().market == "open"
+
+
+def test_a_small_plan_has_no_data_of_the_day(sandbox):
+    data = RestMarketData(sandbox.basic_key, sandbox.rest_url)
+    day = sandbox.live_session
+    assert data.day_bars(["SPY"], date(2025, 1, 2), sandbox.last_session).height == 3
+    with pytest.raises(NotEntitledError, match="today's data before end of day"):
+        data.day_bars(["SPY"], date(2025, 1, 2), day)
+    with pytest.raises(NotEntitledError, match="not entitled to this data"):
+        data.chain("SPY", expiration_from=day, expiration_to=day)
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("/v2/aggs/ticker/SPY/range/5/minute/2025-01-02/2025-01-03", 400),
+        ("/v2/aggs/ticker/SPY/range/5/second/2025-01-02/2025-01-03", 400),
+        ("/v2/aggs/ticker/SPY/range/0/minute/2025-01-02/2025-01-03", 400),
         ("/v2/aggs/ticker/SPY/range/1/minute/yesterday/2025-01-03", 400),
         ("/v2/aggs/ticker/SPY/range/1/minute/2025-01-02/2025-01-03?limit=0", 400),
         ("/v3/snapshot/options/SPY?limit=251", 400),
         ("/v3/snapshot/options/SPY?cursor=%21", 400),
+        ("/v3/reference/options/contracts?strike_price.gte=high", 400),
+        ("/v3/reference/options/contracts?sort=colour", 400),
+        ("/v3/reference/options/contracts/O:SPY250117C00000001", 404),
+        ("/v3/snapshot/options/SPY/O:AAPL250117C00245000", 404),
+        ("/v3/reference/tickers/NONE", 404),
+        ("/v2/snapshot/locale/us/markets/stocks/tickers/NONE", 404),
+        ("/v1/indicators/hma/SPY", 404),
+        ("/v1/indicators/sma/SPY?window=0", 400),
         ("/v3/nothing", 404),
     ],
 )
