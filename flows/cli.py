@@ -79,7 +79,9 @@ def main() -> None:
 @app.command()
 def demo(
     seed: Annotated[int, typer.Option(help="The simulated market's seed.")] = 7,
-    sessions: Annotated[int, typer.Option(min=20, help="Sessions of history to simulate.")] = 60,
+    sessions: Annotated[
+        int, typer.Option(min=24, help="Sessions of history, or up to four less: the live one follows a gap.")
+    ] = 60,
     verbose: Verbose = False,
 ) -> None:
     """Run the whole line on the embedded local market: no keys, no network.
