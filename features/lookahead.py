@@ -1,222 +1,167 @@
-"""Proof that features do not look ahead and have enough history.
+"""Proof that features do not look ahead.
 
-A feature that holds a future bar, the label, or a statistic over rows that come later changes when those rows
-are cut off: that is what the audit looks for. It sees nothing else:
+A feature is computed at the same decision time in three worlds (`features.worlds`): as recorded, with every
+row cut off that became known later, and with every later row changed. What differs has looked ahead. The
+audit sees nothing else:
 
 - not inputs that are wrong in themselves, such as an option row whose `available_at` is too early;
-- not numbers fitted on the whole sample outside the builder, such as a table of target means or a scaler,
-  since no cut of the bars changes them: fit those inside each fold;
-- not the label: one shifted into the past is foretold by honest features, and `known_at > asof` is its test;
+- not numbers fitted on the whole sample outside the features, such as a table of target means, since no
+  other future changes them: fit those inside each fold;
 - not choices made with hindsight, of features, underlyings or dates;
 - not a leak that shows at no sampled moment.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from dataclasses import replace
+from traceback import extract_tb
+from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
-from features.catalog import build, choose
+from features.verdicts import Board, Source, same, values_at
+from features.worlds import World, changeable, clock_of, symbol_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from features.feature import Feature
+    import polars as pl
 
-_RELATIVE, _ABSOLUTE = 1e-9, 1e-12  # absolute: features are free of scale, and some are near zero
+    from features.verdicts import Finding, Key, Verdict
+    from features.worlds import Kind, Subject
 
-
-class Builder(Protocol):
-    """How features are computed: `features.catalog.build`, or another function to audit."""
-
-    def __call__(
-        self,
-        bars: pl.DataFrame,
-        options: pl.DataFrame | None = None,
-        names: Sequence[str] | None = None,
-        *,
-        features: Mapping[str, Feature] | None = None,
-    ) -> pl.DataFrame:
-        """Return asof, underlying, date and the features."""
-        ...
+_KINDS: tuple[Kind, ...] = ("removed", "changed")
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A value that changed when it must not.
-
-    Attributes
-    ----------
-    check
-        "future": the value differs once rows after `asof` are cut off. "history": it differs when only the
-        feature's last `lookback` bars are there.
-    expected, found
-        The value from all data and from the cut; None where null.
-    """
-
-    check: Literal["future", "history"]
-    feature: str
-    underlying: str
-    asof: int
-    expected: float | None
-    found: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class AuditReport:
-    """Outcome of an audit.
-
-    Attributes
-    ----------
-    moments
-        Decision times sampled.
-    checked
-        Values compared, nulls included.
-    failures
-        Every value that changed.
-    unseen
-        Features that were null at every sampled moment: nothing was shown about them.
-    """
-
-    moments: tuple[int, ...]
-    checked: int
-    failures: tuple[Failure, ...]
-    unseen: tuple[str, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Whether every value held and every feature was seen."""
-        return not self.failures and not self.unseen
-
-    @property
-    def leaking(self) -> tuple[str, ...]:
-        """Names of the features that looked ahead, sorted."""
-        return tuple(sorted({failure.feature for failure in self.failures if failure.check == "future"}))
-
-    @property
-    def short_of_history(self) -> tuple[str, ...]:
-        """Names of the features whose lookback is too small, sorted."""
-        return tuple(sorted({failure.feature for failure in self.failures if failure.check == "history"}))
-
-
-def audit(
-    bars: pl.DataFrame,
-    options: pl.DataFrame | None = None,
-    names: Sequence[str] | None = None,
-    *,
-    samples: int = 20,
-    seed: int = 0,
-    features: Mapping[str, Feature] | None = None,
-    builder: Builder = build,
-) -> AuditReport:
-    """Compare features from all data with those from what was known, and from the history they ask for.
+def draw(moments: Sequence[int], samples: int, seed: int = 0) -> tuple[int, ...]:
+    """Return decision times, one at random from each of `samples` equal stretches.
 
     Parameters
     ----------
-    bars, options, names, features
-        As in `features.catalog.build`.
+    moments
+        Decision times to choose from, ns UTC, in any order.
     samples
-        Decision times drawn without replacement from the second half of the bars, where warm-up is over.
+        How many; all when there are no more.
     seed
         Of the draw.
-    builder
-        The function to audit.
+    """
+    every = np.unique(np.asarray(moments, dtype=np.int64))
+    if samples >= len(every):
+        return tuple(every.tolist())
+    edges = np.linspace(0, len(every), samples + 1).astype(np.int64)
+    chosen = np.random.default_rng(seed).integers(edges[:-1], edges[1:])
+    return tuple(every[chosen].tolist())
+
+
+def audit_lookahead(
+    subject: Subject,
+    names: Sequence[str],
+    moments: Sequence[int],
+    *,
+    kinds: Sequence[Kind] = _KINDS,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Verdict, ...]:
+    """Compare features with those from worlds whose later rows are missing or different.
+
+    Parameters
+    ----------
+    subject
+        Features and their tables.
+    names
+        Features to audit.
+    moments
+        Decision times, ns UTC, as `draw` gives them.
+    kinds
+        Worlds to compare with.
+    seed
+        Of the changed worlds; each moment gets its own.
+    progress
+        Called with the number of moments done and in all.
 
     Returns
     -------
-    AuditReport
-        At each moment and for every underlying: the value from rows with available_at <= asof equals the
-        one from all rows exactly; the one from the last `lookback` bars equals it to 1e-9 relative (or
-        1e-12 absolute).
-
-    Raises
-    ------
-    ValueError
-        When there are no bars, or a name is unknown.
+    tuple of Verdict
+        One for each name, in order. A value passes when it equals the recorded one to 1e-9 relative or 1e-12
+        absolute; nulls and missing rows must agree too.
     """
-    chosen = choose(names, features)
-    if bars.is_empty():
-        raise ValueError("there are no bars to audit: pass bars that are longer than the features' lookback")
-    moments = _draw(bars, samples, seed)
-    full = builder(bars, options, list(chosen), features=features)
-    failures: list[Failure] = []
-    checked = 0
-    seen: set[str] = set()
-    for moment in moments:
-        expected = _values_at(full, moment, chosen)
-        known = bars.filter(pl.col("asof") <= moment)
-        known_options = None if options is None else options.filter(pl.col("available_at") <= moment)
-        cut = builder(known, known_options, list(chosen), features=features)
-        failures += _differences("future", expected, _values_at(cut, moment, chosen), moment, exact=True)
-        recent = _shortest(known, known_options, chosen, features, builder, moment)
-        failures += _differences("history", expected, recent, moment, exact=False)
-        checked += 2 * len(expected)
-        seen |= {name for (_, name), value in expected.items() if value is not None}
-    unseen = tuple(name for name in chosen if name not in seen)
-    return AuditReport(moments, checked, tuple(failures), unseen)
+    board = Board(names)
+    for done, asof in enumerate(moments, 1):
+        expected = _values(subject, World(asof), names, board.errors)
+        for kind in kinds:
+            other = _values(subject, World(asof, kind, seed=seed + done), names, board.errors)
+            board.compare(kind, asof, expected, other)
+        if progress is not None:
+            progress(done, len(moments))
+    return board.verdicts(source=lambda name, findings: _trace(subject, name, findings, moments, seed))
 
 
-def _draw(bars: pl.DataFrame, samples: int, seed: int) -> tuple[int, ...]:
-    every = np.unique(bars["asof"].to_numpy())
-    late = every[len(every) // 2 :]
-    drawn = np.random.default_rng(seed).choice(late, size=min(samples, len(late)), replace=False)
-    return tuple(int(moment) for moment in np.sort(drawn))
+def _values(
+    subject: Subject, world: World, names: Sequence[str], errors: dict[str, str]
+) -> dict[Key, float | None]:
+    """Return the values at the world's moment; features that raise are noted and left out."""
+    wanted = [name for name in names if name not in errors]
+    if not wanted:
+        return {}
+    try:
+        return values_at(subject.values(world, wanted), world.asof, wanted)
+    except Exception as error:  # noqa: BLE001 - a user's feature may raise anything, and is told of it
+        if len(wanted) == 1:
+            errors[wanted[0]] = describe(error, world)
+            return {}
+    return {key: value for name in wanted for key, value in _values(subject, world, [name], errors).items()}
 
 
-def _values_at(
-    frame: pl.DataFrame, moment: int, names: Mapping[str, Feature]
-) -> dict[tuple[str, str], float | None]:
-    rows = frame.filter(pl.col("asof") == moment)
-    return {(row["underlying"], name): row[name] for row in rows.iter_rows(named=True) for name in names}
+def describe(error: Exception, world: World) -> str:
+    """Return an exception in one line: what, where in the feature's own code, and in which world."""
+    calls = [call for call in extract_tb(error.__traceback__) if "site-packages" not in call.filename]
+    where = f" ({calls[-1].filename}:{calls[-1].lineno})" if calls else ""
+    when = "" if world.kind == "recorded" else f" once later rows are {world.kind}"
+    return f"{type(error).__name__}: {error}{where}{when}"
 
 
-def _shortest(
-    known: pl.DataFrame,
-    options: pl.DataFrame | None,
-    chosen: Mapping[str, Feature],
-    features: Mapping[str, Feature] | None,
-    builder: Builder,
-    moment: int,
-) -> dict[tuple[str, str], float | None]:
-    """Return the values at `moment`, each feature computed on exactly the history it declares."""
-    values: dict[tuple[str, str], float | None] = {}
-    needs = {(feature.lookback, feature.option_sessions) for feature in chosen.values()}
-    for lookback, option_sessions in sorted(needs):
-        group = {
-            name: feature
-            for name, feature in chosen.items()
-            if (feature.lookback, feature.option_sessions) == (lookback, option_sessions)
-        }
-        bars = known.sort("underlying", "asof").group_by("underlying", maintain_order=True).tail(lookback)
-        rows = None
-        if options is not None:
-            newest = options.sort("underlying", "available_at").group_by("underlying", maintain_order=True)
-            rows = newest.tail(option_sessions)
-        values |= _values_at(builder(bars, rows, list(group), features=features), moment, group)
-    return values
+def _trace(
+    subject: Subject, name: str, findings: Sequence[Finding], moments: Sequence[int], seed: int
+) -> Source | None:
+    """Return the later row that the first finding depends on: its table, columns, symbol and time."""
+    first = findings[0]
+    number = moments.index(first.asof) + 1
+
+    def differs(world: World) -> bool:
+        values = _values(subject, world, [name], {})
+        return not same(values.get((first.underlying, name)), first.expected)
+
+    # Changed rows tell which column is read; that a row exists at all shows only when it is removed.
+    kinds: tuple[Kind, ...] = ("changed", "removed")
+    for kind in kinds:
+        for table, rows in subject.tables(first.asof).items():
+            clock, world = clock_of(rows), World(first.asof, kind, table, seed=seed + number)
+            if clock is not None and differs(world):
+                return _trace_row(rows, clock, world, differs)
+    return None
 
 
-def _differences(
-    check: Literal["future", "history"],
-    expected: Mapping[tuple[str, str], float | None],
-    found: Mapping[tuple[str, str], float | None],
-    moment: int,
-    *,
-    exact: bool,
-) -> list[Failure]:
-    failures = []
-    for key in sorted(expected.keys() | found.keys()):
-        wanted, got = expected.get(key), found.get(key)
-        if wanted is None or got is None:
-            same = wanted is got
+def _trace_row(
+    rows: pl.DataFrame, clock: str, world: World, differs: Callable[[World], bool]
+) -> Source | None:
+    """Return the row of one table at which the value begins to differ, when rows are affected in order."""
+    times = np.unique(rows[clock].drop_nulls().to_numpy())
+    times = times[times > world.asof]
+    low, high = 0, len(times) - 1  # affecting rows up to times[high] makes a difference
+    while low < high:
+        middle = (low + high) // 2
+        if differs(replace(world, until=int(times[middle]))):
+            high = middle
         else:
-            same = wanted == got or (
-                not exact and math.isclose(wanted, got, rel_tol=_RELATIVE, abs_tol=_ABSOLUTE)
-            )
-        if not same:
-            failures.append(Failure(check, key[1], key[0], moment, wanted, got))
-    return failures
+            low = middle + 1
+    moment = int(times[low])
+    at = replace(world, until=moment)
+    only = replace(at, since=int(times[low - 1]) if low else world.asof)
+    at = only if differs(only) else at
+    symbol = symbol_of(rows)
+    there = [] if symbol is None else sorted(rows.filter(rows[clock] == moment)[symbol].unique())
+    whom = next((name for name in there if differs(replace(at, symbol=name))), None)
+    at = replace(at, symbol=whom)
+    columns = changeable(rows) if world.kind == "changed" else []
+    read = tuple(name for name in columns if differs(replace(at, column=name)))
+    return Source(str(world.table), read, whom, moment)

@@ -1,0 +1,93 @@
+"""Proof that labels are of the future, and that features cannot know them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from features.lookahead import describe
+from features.verdicts import Finding, Verdict, same
+from features.worlds import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from features.worlds import Tables
+
+
+def audit_label(
+    name: str,
+    label: Callable[[Tables], pl.DataFrame],
+    tables: Tables,
+    moments: Sequence[int],
+    *,
+    still: float | None = 0.0,
+) -> Verdict:
+    """Check when a label is known, and that it pays nothing that was known before.
+
+    Parameters
+    ----------
+    name
+        Of the label.
+    label
+        From tables to asof, underlying, value and known_at.
+    tables
+        Rows by table.
+    moments
+        Decision times, ns UTC.
+    still
+        The value when no price moves after the decision; None where that is not known. A fill at a price from
+        before the decision gains or loses even then.
+
+    Returns
+    -------
+    Verdict
+        Findings have the checks "known too soon" (`known_at` is not after `asof`), "known by asof" (rows
+        known at the decision give the label), "not known at known_at" (rows known by `known_at` do not give
+        it) and "filled before asof" (it moves although no price does).
+    """
+    try:
+        recorded = label(tables)
+        findings = tuple(
+            finding for asof in moments for finding in _findings(label, tables, recorded, asof, still)
+        )
+    except Exception as error:  # noqa: BLE001 - a user's label may raise anything, and is told of it
+        return Verdict(name, error=describe(error, World(0)))
+    rows = recorded.filter(pl.col("asof").is_in(list(moments)))
+    checks = 3 if still is None else 4
+    return Verdict(name, checks * rows.height, checks * (rows.height - rows["value"].null_count()), findings)
+
+
+def _findings(
+    label: Callable[[Tables], pl.DataFrame],
+    tables: Tables,
+    recorded: pl.DataFrame,
+    asof: int,
+    still: float | None,
+) -> Iterator[Finding]:
+    def values(world: World) -> dict[str, float | None]:
+        return _at(label({table: world.of(table, rows) for table, rows in tables.items()}), asof)
+
+    rows = recorded.filter(asof=asof).drop_nulls("value")
+    expected = _at(rows, asof)
+    for underlying in rows.filter(pl.col("known_at") <= asof)["underlying"].sort():
+        yield Finding("known too soon", underlying, asof, expected[underlying], expected[underlying])
+    for underlying, value in values(World(asof, "removed")).items():
+        if value is not None and underlying in expected:
+            yield Finding("known by asof", underlying, asof, expected[underlying], value)
+    for (known_at,), known in rows.group_by("known_at", maintain_order=True):
+        found = values(World(known_at, "removed"))
+        for underlying in known["underlying"].sort():
+            if not same(expected[underlying], found.get(underlying)):
+                check = "not known at known_at"
+                yield Finding(check, underlying, asof, expected[underlying], found.get(underlying))
+    if still is not None:
+        for underlying, value in sorted(values(World(asof, "still")).items()):
+            if value is not None and not same(value, still):
+                yield Finding("filled before asof", underlying, asof, still, value)
+
+
+def _at(frame: pl.DataFrame, asof: int) -> dict[str, float | None]:
+    rows = frame.lazy().filter(asof=asof).select("underlying", pl.col("value").cast(pl.Float64)).collect()
+    return dict(rows.iter_rows())

@@ -1,0 +1,127 @@
+"""Proof that features ask for as much history as they need."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from features.catalog import build
+from features.lookahead import describe
+from features.verdicts import Board, Finding, Verdict, same, values_at
+from features.worlds import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from features.feature import Feature
+    from features.verdicts import Key
+
+
+def audit_lookback(
+    bars: pl.DataFrame,
+    options: pl.DataFrame | None,
+    features: Mapping[str, Feature],
+    moments: Sequence[int],
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Verdict, ...]:
+    """Compare features from exactly the history they declare with those from all of it.
+
+    Parameters
+    ----------
+    bars, options
+        As in `features.catalog.build`.
+    features
+        Features to audit, by name.
+    moments
+        Decision times, ns UTC; those with a longer history than any lookback say the most.
+    progress
+        Called with the number of moments done and in all.
+
+    Returns
+    -------
+    tuple of Verdict
+        One for each feature, in order. A value passes when it equals the one from all rows known at the
+        moment to 1e-9 relative or 1e-12 absolute. The advice of a failure is the history that was enough.
+    """
+    board = Board(list(features))
+    for done, asof in enumerate(moments, 1):
+        known = _known(bars, options, asof)
+        expected = _at(*known, features, asof, board.errors)
+        groups = {(feature.lookback, feature.option_sessions) for feature in features.values()}
+        recent: dict[Key, float | None] = {}
+        for need in sorted(groups):
+            group = {n: f for n, f in features.items() if (f.lookback, f.option_sessions) == need}
+            recent |= _at(*_newest(*known, *need), group, asof, board.errors)
+        board.compare("history", asof, expected, recent)
+        if progress is not None:
+            progress(done, len(moments))
+    return board.verdicts(advice=lambda name, found: _enough(bars, options, features[name], found))
+
+
+def _enough(
+    bars: pl.DataFrame, options: pl.DataFrame | None, feature: Feature, findings: Sequence[Finding]
+) -> str:
+    """Return in words how many bars would have been enough at the first finding."""
+    first = findings[0]
+    known = _known(bars, options, first.asof)
+    longest = known[0].filter(underlying=first.underlying).height
+
+    def suffices(lookback: int) -> bool:
+        wider = {feature.name: replace(feature, lookback=lookback)}
+        values = _at(*_newest(*known, lookback, feature.option_sessions), wider, first.asof, {})
+        return same(values.get((first.underlying, feature.name)), first.expected)
+
+    low, high = feature.lookback, min(2 * feature.lookback, longest)
+    while high < longest and not suffices(high):
+        low, high = high, min(2 * high, longest)
+    if not suffices(high):
+        return f"not even {longest} bars give this value: it depends on where the history starts"
+    while low + 1 < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if suffices(middle) else (middle, high)
+    return f"declare a lookback of {high} or more: {feature.lookback} is too short"
+
+
+def _known(
+    bars: pl.DataFrame, options: pl.DataFrame | None, asof: int
+) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """Return what was known at a moment, in order."""
+    rows = None if options is None else options.filter(pl.col("available_at") <= asof)
+    return (
+        bars.filter(pl.col("asof") <= asof).sort("underlying", "asof"),
+        None if rows is None else rows.sort("underlying", "available_at"),
+    )
+
+
+def _newest(
+    bars: pl.DataFrame, options: pl.DataFrame | None, lookback: int, option_sessions: int
+) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """Return the last rows of each underlying."""
+    recent = bars.group_by("underlying", maintain_order=True).tail(lookback)
+    if options is None:
+        return recent, None
+    return recent, options.group_by("underlying", maintain_order=True).tail(option_sessions)
+
+
+def _at(
+    bars: pl.DataFrame,
+    options: pl.DataFrame | None,
+    features: Mapping[str, Feature],
+    asof: int,
+    errors: dict[str, str],
+) -> dict[Key, float | None]:
+    """Return the values at a moment; features that raise are noted and left out."""
+    wanted = {name: feature for name, feature in features.items() if name not in errors}
+    if not wanted:
+        return {}
+    try:
+        return values_at(build(bars, options, list(wanted), features=wanted), asof, list(wanted))
+    except Exception as error:  # noqa: BLE001 - a user's feature may raise anything, and is told of it
+        if len(wanted) == 1:
+            errors[next(iter(wanted))] = describe(error, World(asof))
+            return {}
+    parts = [_at(bars, options, {name: feature}, asof, errors) for name, feature in wanted.items()]
+    return {key: value for part in parts for key, value in part.items()}
