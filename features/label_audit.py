@@ -11,7 +11,7 @@ from features.verdicts import Finding, Verdict, same
 from features.worlds import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from features.worlds import Tables
 
@@ -69,23 +69,27 @@ def _findings(
     def values(world: World) -> dict[str, float | None]:
         return _at(label({table: world.of(table, rows) for table, rows in tables.items()}), asof)
 
-    rows = recorded.filter(asof=asof).drop_nulls("value")
+    rows = recorded.filter(asof=asof).drop_nulls("value").sort("underlying")
     expected = _at(rows, asof)
-    for underlying in rows.filter(pl.col("known_at") <= asof)["underlying"].sort():
-        yield Finding("known too soon", underlying, asof, expected[underlying], expected[underlying])
-    for underlying, value in values(World(asof, "removed")).items():
-        if value is not None and underlying in expected:
-            yield Finding("known by asof", underlying, asof, expected[underlying], value)
-    for (known_at,), known in rows.group_by("known_at", maintain_order=True):
-        found = values(World(known_at, "removed"))
-        for underlying in known["underlying"].sort():
-            if not same(expected[underlying], found.get(underlying)):
-                check = "not known at known_at"
-                yield Finding(check, underlying, asof, expected[underlying], found.get(underlying))
+    for name in rows.filter(pl.col("known_at") <= asof)["underlying"]:
+        yield Finding("known too soon", name, asof, expected[name], expected[name])
+    for name, value in values(World(asof, "removed")).items():
+        if value is not None and name in expected:
+            yield Finding("known by asof", name, asof, expected[name], value)
+    for known_at in rows["known_at"].unique().sort():
+        then = values(World(known_at, "removed"))
+        for name in rows.filter(known_at=known_at)["underlying"]:
+            if not same(expected[name], then.get(name)):
+                yield Finding("not known at known_at", name, asof, expected[name], then.get(name))
     if still is not None:
-        for underlying, value in sorted(values(World(asof, "still")).items()):
-            if value is not None and not same(value, still):
-                yield Finding("filled before asof", underlying, asof, still, value)
+        yield from _paid_before(values(World(asof, "still")), asof, still)
+
+
+def _paid_before(unmoved: Mapping[str, float | None], asof: int, still: float) -> Iterator[Finding]:
+    """Yield what a label gains or loses although no price moves after the decision."""
+    for name, value in sorted(unmoved.items()):
+        if value is not None and not same(value, still):
+            yield Finding("filled before asof", name, asof, still, value)
 
 
 def _at(frame: pl.DataFrame, asof: int) -> dict[str, float | None]:

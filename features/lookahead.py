@@ -125,11 +125,12 @@ def _trace(
 ) -> Source | None:
     """Return the later row that the first finding depends on: its table, columns, symbol and time."""
     first = findings[0]
+    expected = _values(subject, World(first.asof), [name], {}).get((first.underlying, name))
     number = moments.index(first.asof) + 1
 
     def differs(world: World) -> bool:
         values = _values(subject, world, [name], {})
-        return not same(values.get((first.underlying, name)), first.expected)
+        return not same(values.get((first.underlying, name)), expected)
 
     # Changed rows tell which column is read; that a row exists at all shows only when it is removed.
     kinds: tuple[Kind, ...] = ("changed", "removed")

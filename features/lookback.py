@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from features.feature import Feature
     from features.verdicts import Key
 
+    Rows = tuple[pl.DataFrame, pl.DataFrame | None]
+
 
 def audit_lookback(
-    bars: pl.DataFrame,
-    options: pl.DataFrame | None,
+    inputs: Callable[[int], Rows],
     features: Mapping[str, Feature],
     moments: Sequence[int],
     *,
@@ -31,8 +32,8 @@ def audit_lookback(
 
     Parameters
     ----------
-    bars, options
-        As in `features.catalog.build`.
+    inputs
+        From a decision time to what `features.catalog.build` takes: bars and option summaries.
     features
         Features to audit, by name.
     moments
@@ -48,7 +49,7 @@ def audit_lookback(
     """
     board = Board(list(features))
     for done, asof in enumerate(moments, 1):
-        known = _known(bars, options, asof)
+        known = _known(*inputs(asof), asof)
         expected = _at(*known, features, asof, board.errors)
         groups = {(feature.lookback, feature.option_sessions) for feature in features.values()}
         recent: dict[Key, float | None] = {}
@@ -58,15 +59,13 @@ def audit_lookback(
         board.compare("history", asof, expected, recent)
         if progress is not None:
             progress(done, len(moments))
-    return board.verdicts(advice=lambda name, found: _enough(bars, options, features[name], found))
+    return board.verdicts(advice=lambda name, found: _enough(inputs, features[name], found))
 
 
-def _enough(
-    bars: pl.DataFrame, options: pl.DataFrame | None, feature: Feature, findings: Sequence[Finding]
-) -> str:
+def _enough(inputs: Callable[[int], Rows], feature: Feature, findings: Sequence[Finding]) -> str:
     """Return in words how many bars would have been enough at the first finding."""
     first = findings[0]
-    known = _known(bars, options, first.asof)
+    known = _known(*inputs(first.asof), first.asof)
     longest = known[0].filter(underlying=first.underlying).height
 
     def suffices(lookback: int) -> bool:
@@ -85,9 +84,7 @@ def _enough(
     return f"declare a lookback of {high} or more: {feature.lookback} is too short"
 
 
-def _known(
-    bars: pl.DataFrame, options: pl.DataFrame | None, asof: int
-) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+def _known(bars: pl.DataFrame, options: pl.DataFrame | None, asof: int) -> Rows:
     """Return what was known at a moment, in order."""
     rows = None if options is None else options.filter(pl.col("available_at") <= asof)
     return (
@@ -96,9 +93,7 @@ def _known(
     )
 
 
-def _newest(
-    bars: pl.DataFrame, options: pl.DataFrame | None, lookback: int, option_sessions: int
-) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+def _newest(bars: pl.DataFrame, options: pl.DataFrame | None, lookback: int, option_sessions: int) -> Rows:
     """Return the last rows of each underlying."""
     recent = bars.group_by("underlying", maintain_order=True).tail(lookback)
     if options is None:

@@ -107,6 +107,19 @@ def failed(verdicts: Iterable[Verdict]) -> tuple[str, ...]:
     return tuple(verdict.name for verdict in verdicts if verdict.status in {"failed", "error"})
 
 
+def merged(name: str, parts: Sequence[Verdict]) -> Verdict:
+    """Return the verdicts on one feature or label, of several moments, as one."""
+    return Verdict(
+        name,
+        sum(part.checked for part in parts),
+        sum(part.seen for part in parts),
+        tuple(finding for part in parts for finding in part.findings),
+        next((part.source for part in parts if part.source), None),
+        next((part.error for part in parts if part.error), None),
+        next((part.advice for part in parts if part.advice), None),
+    )
+
+
 def values_at(frame: pl.DataFrame, asof: int, names: Sequence[str]) -> dict[Key, float | None]:
     """Return the values of one moment by underlying and name."""
     rows = frame.lazy().filter(asof=asof).select("underlying", *names).collect()

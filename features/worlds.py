@@ -60,22 +60,23 @@ class World:
 
         A table without `available_at` or `asof` is not about time and stays as it is.
         """
-        clock = clock_of(rows)
-        if self.kind == "recorded" or clock is None or self.table not in {None, name}:
+        later = self.later(name, rows)
+        if later is None:
             return rows
-        later = self._later(rows, clock)
         if self.kind == "removed":
             return rows.filter(~later)
         if not rows.select(later.any()).item():
             return rows
         return _still(rows, later) if self.kind == "still" else self._changed(name, rows, later)
 
-    def _later(self, rows: pl.DataFrame, clock: str) -> pl.Expr:
-        since = self.asof if self.since is None else max(self.since, self.asof)
-        later = pl.col(clock) > since
+    def later(self, name: str, rows: pl.DataFrame) -> pl.Expr | None:
+        """Return which rows of a table are affected, or None where none can be; `rows` may be empty."""
+        clock, symbol = clock_of(rows), symbol_of(rows)
+        if self.kind == "recorded" or clock is None or self.table not in {None, name}:
+            return None
+        later = pl.col(clock) > (self.asof if self.since is None else max(self.since, self.asof))
         if self.until is not None:
             later &= pl.col(clock) <= self.until
-        symbol = symbol_of(rows)
         if self.symbol is not None and symbol is not None:
             later &= pl.col(symbol) == self.symbol
         return later

@@ -1,6 +1,5 @@
-"""The audit passes the catalogue and catches planted leaks."""
+"""The audit passes the catalogue, catches what looks ahead, and names the row."""
 
-from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -14,25 +13,43 @@ from features.bars import from_day_bars
 from features.catalog import build, catalog
 from features.feature import Feature
 from features.labels import direction
-from features.lookahead import audit
+from features.lookahead import audit_lookahead, draw
+from features.lookback import audit_lookback
+from features.verdicts import failed
+from features.worlds import FramesSubject
 
 
 def _feature(name, compute, inputs=("close",), lookback=20, **more):
     return {name: Feature(name, "price", inputs, lookback, "-", compute, **more)}
 
 
+def _moments(bars, samples, seed=0):
+    every = bars["asof"].unique().sort().to_list()
+    return draw(every[len(every) // 2 : -3], samples, seed)
+
+
+def _audit(bars, options=None, names=None, *, samples=6, features=None, compute=None, **more):
+    chosen = features or catalog()
+    rows = {"bars": bars} | ({} if options is None else {"options": options})
+
+    def built(tables, wanted):
+        return build(tables["bars"], tables.get("options"), wanted, features=chosen)
+
+    subject = FramesSubject(rows, compute or built)
+    return audit_lookahead(subject, names or list(chosen), _moments(bars, samples), **more)
+
+
+def test_moments_are_spread_over_all_there_are():
+    drawn = draw(range(100, 200), 10, seed=4)
+    assert [moment // 10 for moment in drawn] == list(range(10, 20))
+    assert draw([3, 1, 2, 2], 9) == (1, 2, 3)
+
+
 def test_the_whole_catalogue_passes(bars, options):
-    report = audit(bars, options, samples=12, seed=3)
-    assert report.failures == ()
-    assert report.unseen == ()
-    assert report.passed
-    assert len(report.moments) == 12
-    assert report.checked > 12 * 2 * 3 * len(catalog())
-
-
-def test_the_catalogue_passes_without_options_too(bars):
-    names = [name for name, feature in catalog().items() if feature.family != "options"]
-    assert audit(bars, None, names, samples=4).passed
+    verdicts = _audit(bars, options, samples=12)
+    assert [verdict.name for verdict in verdicts] == list(catalog())
+    assert {verdict.status for verdict in verdicts} == {"passed"}
+    assert all(verdict.checked > 2 * 12 * 3 for verdict in verdicts)
 
 
 def _lead(values, bars):
@@ -50,12 +67,6 @@ def _running_target_mean(inputs):
     return np.nancumsum(label) / np.maximum(np.cumsum(np.isfinite(label)), 1)
 
 
-def _target_mean_by_minute(inputs):
-    """A target encoding of the time of day over the whole frame."""
-    label, minute = _label(inputs), inputs["minute_of_session"]
-    return np.array([np.nanmean(np.append(label[minute == at], 0.5)) for at in minute])
-
-
 LEAKS = {
     "centred": lambda inputs: np.roll(windows.mean(inputs["close"], 5), -2),
     "next_bar": lambda inputs: _lead(inputs["close"], 1) / inputs["close"],
@@ -64,99 +75,114 @@ LEAKS = {
     "next_session_options": lambda inputs: _lead(inputs["atm_iv"], 13),
     "label": _label,
     "running_target_mean": _running_target_mean,
-    "target_mean_by_minute": _target_mean_by_minute,
 }
 
 
 @pytest.mark.parametrize("name", LEAKS)
-def test_a_planted_leak_is_caught_and_named(bars, options, name):
-    inputs = ("close", "volume", "atm_iv", "minute_of_session")
+def test_a_leak_is_caught_and_named(bars, options, name):
+    inputs = ("close", "volume", "atm_iv")
     planted = _feature(name, LEAKS[name], inputs=inputs, lookback=1)
-    report = audit(bars, options, features={**catalog(), **planted}, names=["return_1", name], samples=6)
-    assert not report.passed
-    assert report.leaking == (name,)
+    verdicts = _audit(bars, options, ["return_1", name], features={**catalog(), **planted})
+    assert failed(verdicts) == (name,)
+    assert verdicts[1].source.table == ("options" if name == "next_session_options" else "bars")
+
+
+def test_a_leak_is_traced_to_the_row_that_is_read(bars):
+    leak = _feature("next_but_one", lambda inputs: _lead(inputs["close"], 2) / inputs["close"], lookback=1)
+    (verdict,) = _audit(bars, features=leak, samples=3)
+    first = verdict.findings[0]
+    later = bars.filter(pl.col("underlying") == first.underlying, pl.col("asof") > first.asof).sort("asof")
+    assert (first.check, first.found) == ("removed", None)
+    assert first.expected == pytest.approx(
+        later["close"][1]
+        / bars.filter(asof=first.asof, underlying=first.underlying)["close"].item()
+    )  # fmt: skip
+    assert verdict.source.table == "bars"
+    assert verdict.source.columns == ("close",)
+    assert verdict.source.symbol == first.underlying
+    assert verdict.source.known_at == later["asof"][1]
+
+
+def test_a_leak_that_only_other_futures_show_is_missed_by_a_cut_alone(bars):
+    def rare(inputs):
+        return np.where(np.nan_to_num(_lead(inputs["volume"], 1)) > 100_000.0, 1.0, 0.0)
+
+    leak = _feature("rare", rare, inputs=("volume",), lookback=1)
+    assert failed(_audit(bars, features=leak, samples=10, kinds=("removed",))) == ()
+    assert failed(_audit(bars, features=leak, samples=10)) == ("rare",)
 
 
 def test_options_joined_by_date_are_caught(bars, options):
-    def by_date(bars, options=None, names=None, *, features=None):
-        same_date = options.with_columns(available_at=pl.col("available_at") - 7 * 3600 * 10**9)
-        return build(bars, same_date, names, features=features)
+    def by_date(tables, names):
+        early = tables["options"].with_columns(pl.col("available_at") - 7 * 3600 * 10**9)
+        return build(tables["bars"], early, names)
 
-    report = audit(bars, options, ["return_1", "atm_iv"], samples=6, builder=by_date)
-    assert report.leaking == ("atm_iv",)
-
-
-def _audit_with_label(bars, joined_at):
-    """Audit a builder that gives the label as a feature to the bar that ends at its `joined_at`."""
-
-    def builder(bars, options=None, names=None, *, features=None):
-        labels = direction(bars, 2).select("underlying", pl.col("label").cast(float), asof=joined_at)
-        return build(bars, options, []).join(labels, on=["asof", "underlying"], how="left")
-
-    return audit(bars, features=_feature("label", None, lookback=3), samples=6, builder=builder)
+    verdicts = _audit(bars, options, ["return_1", "atm_iv"], compute=by_date)
+    assert failed(verdicts) == ("atm_iv",)
+    assert verdicts[1].source.columns == ("atm_iv",)
 
 
-def test_a_label_shifted_the_wrong_way_is_caught_and_the_right_way_passes(bars):
-    assert _audit_with_label(bars, "asof").leaking == ("label",)
-    assert _audit_with_label(bars, "known_at").passed
+def test_normalisation_across_the_whole_frame_is_caught(bars):
+    def normalised(tables, names):
+        found = build(tables["bars"], None, names)
+        return found.with_columns((pl.col(name) - pl.col(name).mean()) / pl.col(name).std() for name in names)
+
+    assert failed(_audit(bars, None, ["return_1"], compute=normalised)) == ("return_1",)
+
+
+def test_an_underlying_that_is_left_out_because_it_ends_is_caught(bars):
+    ending = bars.filter((pl.col("underlying") != "QQQ") | (pl.col("asof") < bars["asof"].max() - 10**15))
+
+    def survivors(tables, names):
+        rows = tables["bars"]
+        last = pl.col("date").max().over("underlying") == pl.col("date").max()
+        return build(rows.filter(last), None, names)
+
+    (verdict,) = _audit(ending, None, ["return_1"], compute=survivors, samples=12)
+    assert {(finding.underlying, finding.expected) for finding in verdict.findings} == {("QQQ", None)}
 
 
 def test_the_audit_does_not_see_an_encoding_that_was_fitted_elsewhere(bars):
     labels = direction(bars, 2).group_by("underlying").agg(pl.col("label").mean().alias("encoded"))
 
-    def builder(bars, options=None, names=None, *, features=None):
-        return build(bars, options, []).join(labels, on="underlying", how="left")
+    def encoded(tables, names):
+        return build(tables["bars"], None, []).join(labels, on="underlying", how="left").select(
+            "asof", "underlying", *names
+        )  # fmt: skip
 
-    assert audit(bars, features=_feature("encoded", None, lookback=1), samples=6, builder=builder).passed
-
-
-def test_the_audit_does_not_see_a_label_that_looks_back(bars):
-    """Such a label equals a feature of the past; `known_at > asof` in test_labels.py guards against it."""
-    moved = pl.col("close").diff().over("underlying", "segment")
-    backward = bars.sort("underlying", "asof").select("asof", "underlying", label=moved > 0.0)
-    both = build(bars, None, ["return_1"]).join(backward, on=["asof", "underlying"]).drop_nulls()
-    assert both["label"].equals(both["return_1"] > 0.0, check_names=False)
-    assert audit(bars, names=["return_1"], samples=6).passed
+    assert failed(_audit(bars, None, ["encoded"], compute=encoded)) == ()
 
 
-def test_normalisation_across_the_whole_frame_is_caught(bars, options):
-    def normalised(bars, options=None, names=None, *, features=None):
-        found = build(bars, options, names, features=features)
-        return found.with_columns((pl.col(name) - pl.col(name).mean()) / pl.col(name).std() for name in names)
-
-    assert audit(bars, options, ["return_1"], samples=6, builder=normalised).leaking == ("return_1",)
+def test_a_feature_that_was_never_seen_is_said_to_be_so(bars):
+    verdicts = _audit(bars, None, ["return_1", "atm_iv"], samples=3)
+    assert [verdict.status for verdict in verdicts] == ["passed", "unseen"]
 
 
-def test_a_lookback_that_is_too_short_is_caught(bars):
-    short = {name: replace(catalog()[name], lookback=40) for name in ("rsi_7", "macd_histogram", "atr_7")}
-    report = audit(bars, features={**short, "return_1": catalog()["return_1"]}, samples=4)
-    assert report.leaking == ()
-    assert report.short_of_history == ("atr_7", "macd_histogram", "rsi_7")
+def test_a_feature_that_raises_does_not_keep_others_from_their_verdict(bars):
+    def short(inputs):
+        return inputs["close"][1:]
 
+    def raising(inputs):
+        raise KeyError("no such thing")
 
-def test_running_sums_are_caught_as_short_of_history(bars):
-    running = _feature("running", lambda inputs: np.cumsum(inputs["volume"]) / 1e6, inputs=("volume",))
-    assert audit(bars, features=running, samples=4).short_of_history == ("running",)
+    def fragile(inputs):
+        if inputs["close"][-1] != last:
+            raise IndexError("the series is not the whole one")
+        return inputs["close"]
 
-
-def test_a_feature_that_was_never_seen_does_not_pass(bars):
-    report = audit(bars, None, ["return_1", "atm_iv"], samples=3)
-    assert report.failures == ()
-    assert report.unseen == ("atm_iv",)
-    assert not report.passed
-
-
-def test_a_failure_says_where(bars):
-    leak = _feature("next_bar", LEAKS["next_bar"], lookback=1)
-    failure = audit(bars, features=leak, samples=1, seed=5).failures[0]
-    assert (failure.check, failure.feature, failure.found) == ("future", "next_bar", None)
-    assert failure.underlying in {"AAPL", "MSFT", "QQQ", "SPY"}
-    assert bars.filter(pl.col("asof") == failure.asof).height > 0
-
-
-def test_nothing_to_audit_is_said(bars):
-    with pytest.raises(ValueError, match="no bars to audit"):
-        audit(bars.clear())
+    last = bars.filter(underlying="SPY").sort("asof")["close"][-1]
+    spy = bars.filter(underlying="SPY")
+    own = {
+        **_feature("short", short),
+        **_feature("raising", raising),
+        **_feature("fragile", fragile, lookback=1),
+    }
+    verdicts = _audit(spy, None, ["return_1", *own], features={**catalog(), **own}, samples=2)
+    assert [verdict.status for verdict in verdicts] == ["passed", "error", "error", "error"]
+    assert "gave shape" in verdicts[1].error
+    assert verdicts[2].error.startswith("KeyError: 'no such thing' (")
+    assert "test_lookahead.py:" in verdicts[2].error
+    assert verdicts[3].error.endswith("once later rows are removed")
 
 
 @settings(max_examples=8, deadline=None)
@@ -186,4 +212,8 @@ def test_the_catalogue_passes_on_real_day_bars_with_splits_and_a_reused_ticker(r
     bars = from_day_bars(rows.with_columns(date=eastern.dt.date(), ts_ns="window_start"))
     assert bars.filter(pl.col("underlying") == "WM", pl.col("segment") == 1)["date"].min() == date(2009, 8, 5)
     names = [name for name, feature in catalog().items() if feature.family != "options"]
-    assert audit(bars, None, names, samples=6).passed
+    assert {verdict.status for verdict in _audit(bars, None, names)} == {"passed"}
+    chosen = {name: catalog()[name] for name in names}
+    assert {
+        verdict.status for verdict in audit_lookback(lambda _: (bars, None), chosen, _moments(bars, 6))
+    } == {"passed"}

@@ -9,9 +9,8 @@ import pytest
 
 from features.bars import COLUMNS, extend
 from features.catalog import catalog
-from features.lookahead import audit
 from pipelines.featurize import featurize, history, live_features
-from pipelines.recall import read_bars, read_options
+from pipelines.recall import read_options
 from strikelake.calendar import NS_PER_MINUTE, et_ns, session, sessions
 from strikelake.errors import EmptyLakeError
 from strikelake.lake.store import Lake
@@ -69,12 +68,6 @@ def test_a_split_is_no_return(priced):
         "stock_minute_bars", date(2025, 2, 7), date(2025, 2, 10), underlyings=["MSFT"]
     ).collect()
     assert raw.sort("ts_ns")["close"].pct_change().min() < -0.4
-
-
-def test_features_in_the_lake_do_not_look_ahead(priced):
-    bars = read_bars(priced, date(2025, 1, 2), END, bar="30m")
-    report = audit(bars, read_options(priced, date(2025, 1, 2), END), samples=3)
-    assert report.passed
 
 
 def test_running_again_or_in_parts_gives_the_same_values(priced):

@@ -1,0 +1,221 @@
+"""Audit features and labels on a lake: look-ahead, and enough history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from features.bars import width_minutes
+from features.catalog import build, history_sessions
+from features.label_audit import audit_label
+from features.labels import direction
+from features.lookahead import audit_lookahead, draw
+from features.lookback import audit_lookback
+from features.verdicts import failed, merged
+from features.worlds import World
+from pipelines.other_lake import Held, OtherLake
+from pipelines.recall import bar_table, read_bars, read_options, sessions_before
+from strikelake.calendar import NS_PER_MINUTE, et_date, next_session, session
+from strikelake.errors import DatasetError, EmptyLakeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from datetime import date
+
+    import polars as pl
+
+    from features.feature import Feature
+    from features.verdicts import Verdict
+    from features.worlds import Tables
+    from strikelake.lake.store import Lake
+
+    Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """Outcome of an audit on a lake.
+
+    Attributes
+    ----------
+    check
+        "lookahead" or "lookback".
+    bar
+        Width of the bars.
+    moments
+        Decision times, ns UTC.
+    verdicts
+        Of the features.
+    labels
+        Of the labels; empty where they were not asked for.
+    """
+
+    check: str
+    bar: str
+    moments: tuple[int, ...]
+    verdicts: tuple[Verdict, ...]
+    labels: tuple[Verdict, ...] = ()
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """Names of the features and labels that failed or could not be computed."""
+        return failed((*self.verdicts, *self.labels))
+
+    @property
+    def checked(self) -> int:
+        """Values compared."""
+        return sum(verdict.checked for verdict in (*self.verdicts, *self.labels))
+
+
+@dataclass(slots=True)
+class LakeSubject:
+    """Features computed from a lake, for decisions between two dates; a `features.worlds.Subject`.
+
+    Attributes
+    ----------
+    lake, bar, features, underlyings
+        What is read, and what is computed from it.
+    last
+        Last date to read. A decision sees as many sessions after it as before it, up to this one.
+    """
+
+    lake: Lake
+    bar: str
+    features: Mapping[str, Feature]
+    underlyings: Collection[str] | None
+    last: date
+    _held: Held = field(default_factory=dict)
+    _held_for: int | None = None
+
+    def tables(self, asof: int) -> Tables:
+        """Return the rows that were read for a decision, by table."""
+        self.values(World(asof), list(self.features))
+        largest: dict[str, pl.DataFrame] = {}
+        for (table, *_), rows in self._held.items():
+            if table not in largest or rows.height > largest[table].height:
+                largest[table] = rows
+        return largest
+
+    def values(self, world: World, names: Sequence[str]) -> pl.DataFrame:
+        """Return the features in a world."""
+        bars, options = self.inputs(world)
+        return build(bars, options, names, features=self.features)
+
+    def inputs(self, world: World) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+        """Return bars and option summaries around a decision, in a world."""
+        if self._held_for != world.asof:
+            self._held, self._held_for = {}, world.asof
+        lake = OtherLake(self.lake, world, self._held)
+        day = et_date(world.asof)
+        span = history_sessions(self.bar)
+        end = min(_sessions_after(day, span), self.last)
+        bars = read_bars(lake, sessions_before(day, span), end, bar=self.bar, underlyings=self.underlyings)
+        return bars, read_options(lake, day, end, self.underlyings)
+
+
+def audit_features(
+    lake: Lake,
+    check: str,
+    features: Mapping[str, Feature],
+    names: Sequence[str],
+    start: date,
+    end: date,
+    *,
+    bar: str,
+    samples: int,
+    seed: int = 0,
+    underlyings: Collection[str] | None = None,
+    horizon: int | None = None,
+    progress: Progress | None = None,
+) -> AuditReport:
+    """Audit features at decision times drawn from a range of dates.
+
+    Parameters
+    ----------
+    lake
+        Reads what `features` need.
+    check
+        "lookahead": values from the whole lake equal those from a lake cut at `available_at <= asof`, and
+        those from a lake whose later rows are different ones. "lookback": values from the declared history
+        equal those from a longer one.
+    features, names
+        Definitions, and which of them to audit.
+    start, end
+        First and last date of the decisions; dates around them are read too.
+    bar
+        "1d", or a width such as "30m".
+    samples, seed
+        How many decision times, and the draw.
+    underlyings
+        Tickers; None takes all.
+    horizon
+        Bars ahead of the label that is audited too, at the same times; None audits none.
+    progress
+        Called with the number of decision times done and in all.
+
+    Returns
+    -------
+    AuditReport
+
+    Raises
+    ------
+    EmptyLakeError
+        When there are no stock bars in the range.
+    DatasetError
+        When the range holds too few sessions.
+    ValueError
+        When `bar` is not a width inside a session.
+    """
+    days = _warm_sessions(lake, start, end, bar)
+    moments = draw([moment for day in days for moment in _bar_ends(day, bar)], samples, seed)
+    last = max(lake.sessions(bar_table(bar)))
+    subject = LakeSubject(lake, bar, features, underlyings, last)
+    if check == "lookahead":
+        verdicts = audit_lookahead(subject, names, moments, seed=seed, progress=progress)
+    else:
+        wanted = {name: features[name] for name in names}
+        verdicts = audit_lookback(
+            lambda asof: subject.inputs(World(asof)), wanted, moments, progress=progress
+        )
+    labels = () if horizon is None else _labels(subject, moments, horizon)
+    return AuditReport(check, bar, moments, verdicts, labels)
+
+
+def _labels(subject: LakeSubject, moments: Sequence[int], horizon: int) -> tuple[Verdict, ...]:
+    def forward_return(tables: Tables) -> pl.DataFrame:
+        return direction(tables["bars"], horizon).rename({"forward_return": "value"})
+
+    name = f"forward_return, {horizon} bars"
+    parts = [
+        audit_label(name, forward_return, {"bars": subject.inputs(World(asof))[0]}, [asof])
+        for asof in moments
+    ]
+    return (merged(name, parts),)
+
+
+def _warm_sessions(lake: Lake, start: date, end: date, bar: str) -> list[date]:
+    """Return the sessions to draw from: with history before them and at least one session after them."""
+    every = lake.sessions(bar_table(bar))
+    if not every:
+        raise EmptyLakeError(f"the lake has no {bar_table(bar)}: run `strikelake ingest`")
+    history = history_sessions(bar)
+    warm = every[min(history, len(every) // 2) : -1]
+    chosen = [day for day in warm if start <= day <= end]
+    if not chosen:
+        raise DatasetError(
+            f"no session from {start} to {end} has history before it and a session after it: "
+            f"{bar_table(bar)} goes from {every[0]} to {every[-1]}, and features want {history} sessions of it"
+        )
+    return chosen
+
+
+def _bar_ends(day: date, bar: str) -> list[int]:
+    opened, closed = session(day).open_ns, session(day).close_ns
+    width = width_minutes(bar) * NS_PER_MINUTE
+    return [*range(opened + width, closed, width), closed]
+
+
+def _sessions_after(day: date, count: int) -> date:
+    for _ in range(count):
+        day = next_session(day).date
+    return day
