@@ -82,11 +82,16 @@ def write_page(folder: Path, title: str, facts: Sequence[str], parts: Sequence[s
 
 def metric_tiles(metrics: Metrics) -> str:
     """Return every metric as a tile."""
-    tiles = "".join(
-        f"<div class='tile'><b>{value}</b><span>{name}</span></div>"
-        for name, value in metric_texts(metrics).items()
+    return tiles(metric_texts(metrics))
+
+
+def tiles(values: Mapping[str, str]) -> str:
+    """Return short values by name, each as a tile."""
+    made = "".join(
+        f"<div class='tile'><b>{escape(value)}</b><span>{escape(name)}</span></div>"
+        for name, value in values.items()
     )
-    return f"<div class='tiles'>{tiles}</div>"
+    return f"<div class='tiles'>{made}</div>"
 
 
 def metric_texts(metrics: Metrics) -> dict[str, str]:
@@ -108,6 +113,16 @@ def metric_texts(metrics: Metrics) -> dict[str, str]:
 def assumptions_section(assumptions: Mapping[str, str]) -> str:
     """Return what the numbers rest on as a section."""
     return section("Assumptions", table(("What", "How"), ("", "wrap"), list(assumptions.items())))
+
+
+def paragraph(text: str) -> str:
+    """Return text as a paragraph."""
+    return f"<p>{escape(text)}</p>"
+
+
+def note(text: str) -> str:
+    """Return text that explains what follows, set smaller."""
+    return f"<p class='note'>{escape(text)}</p>"
 
 
 def section(title: str, body: str) -> str:

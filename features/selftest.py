@@ -13,7 +13,7 @@ from features.planted_market import planted_market
 from features.worlds import FramesSubject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     import polars as pl
 
@@ -61,6 +61,7 @@ def selftest(
     samples: int = _SAMPLES,
     seed: int = 0,
     kinds: Sequence[Kind] = ("removed", "changed"),
+    names: Collection[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Trial, ...]:
     """Run the audit on every planted leak and its honest twin.
@@ -73,6 +74,8 @@ def selftest(
         Of the market and of the times.
     kinds
         Worlds that features are held against.
+    names
+        Leaks to plant; None plants all.
     progress
         Called with the number of plants done and in all.
 
@@ -83,9 +86,10 @@ def selftest(
     """
     tables = planted_market(seed)
     moments = _moments(tables, samples, seed)
-    features, labels = planted_features(), planted_labels()
+    labels = planted_labels()
+    plants = [plant for plant in (*planted_features(), *labels) if names is None or plant.name in names]
     trials: list[Trial] = []
-    for plant in (*features, *labels):
+    for plant in plants:
         if plant in labels:
             verdicts = [audit_label(plant.name, side, tables, moments) for side in (plant.leak, plant.honest)]
         else:
@@ -94,7 +98,7 @@ def selftest(
             ]
         trials.append(Trial(plant, *verdicts))
         if progress is not None:
-            progress(len(trials), len(features) + len(labels))
+            progress(len(trials), len(plants))
     return tuple(trials)
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from flows.audit_cli import audit_app
 from flows.lake_cli import lake_app
 from strikelake.errors import StrikelakeError
 
@@ -36,6 +37,7 @@ app = typer.Typer(
 sandbox_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="The embedded local market.")
 app.add_typer(sandbox_app, name="sandbox")
 app.add_typer(lake_app, name="lake")
+app.add_typer(audit_app, name="audit")
 
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
 FlatFilesOption = Annotated[

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from features.bars import width_minutes
-from features.catalog import build, history_sessions
+from features.catalog import build, catalog, choose, history_sessions
 from features.label_audit import audit_label
 from features.labels import direction
 from features.lookahead import audit_lookahead, draw
@@ -89,7 +89,7 @@ class LakeSubject:
 
     def tables(self, asof: int) -> Tables:
         """Return the rows that were read for a decision, by table."""
-        self.values(World(asof), list(self.features))
+        self.inputs(World(asof))
         largest: dict[str, pl.DataFrame] = {}
         for (table, *_), rows in self._held.items():
             if table not in largest or rows.height > largest[table].height:
@@ -181,6 +181,27 @@ def audit_features(
     return AuditReport(check, bar, moments, verdicts, labels)
 
 
+def chosen(
+    names: Collection[str] | None, families: Collection[str] | None
+) -> tuple[Mapping[str, Feature], list[str]]:
+    """Return the catalogue, and which of it to audit: the names given, of the families given.
+
+    Raises
+    ------
+    DatasetError
+        When a name or a family is unknown.
+    """
+    known = catalog()
+    there = sorted({feature.family for feature in known.values()})
+    if unknown := ", ".join(sorted(set(families or ()) - set(there))):
+        raise DatasetError(f"there is no family {unknown}: families are {', '.join(there)}")
+    try:
+        wanted = choose(list(names) if names else None, known)
+    except ValueError as error:
+        raise DatasetError(str(error)) from None
+    return known, [name for name, feature in wanted.items() if feature.family in (families or there)]
+
+
 def _labels(subject: LakeSubject, moments: Sequence[int], horizon: int) -> tuple[Verdict, ...]:
     def forward_return(tables: Tables) -> pl.DataFrame:
         return direction(tables["bars"], horizon).rename({"forward_return": "value"})
@@ -204,7 +225,7 @@ def _warm_sessions(lake: Lake, start: date, end: date, bar: str) -> list[date]:
     if not chosen:
         raise DatasetError(
             f"no session from {start} to {end} has history before it and a session after it: "
-            f"{bar_table(bar)} goes from {every[0]} to {every[-1]}, and features want {history} sessions of it"
+            f"{bar_table(bar)} goes from {every[0]} to {every[-1]}; {history} sessions of history are wanted"
         )
     return chosen
 

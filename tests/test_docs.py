@@ -3,6 +3,8 @@
 import importlib.util
 from pathlib import Path
 
+from features.planted import planted_features
+from features.planted_labels import planted_labels
 from strikelake.schemas import tables
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -24,3 +26,9 @@ def test_the_page_of_the_lake_describes_the_tables_as_they_are():
 def test_the_page_of_faults_is_written_from_their_table():
     page = (DOCS / "sandbox_faults.md").read_text(encoding="utf-8")
     assert page == script("faults").render(), "run: python docs/faults.py"
+
+
+def test_the_page_of_audits_names_every_planted_leak():
+    rows = [line for line in (DOCS / "audit.md").read_text(encoding="utf-8").splitlines() if "|" in line]
+    shown = [tuple(cell.strip() for cell in row.split("|")[1:3]) for row in rows[2:]]
+    assert shown == [(plant.name, plant.what) for plant in (*planted_features(), *planted_labels())]

@@ -1,7 +1,5 @@
 """The audit passes the catalogue, catches what looks ahead, and names the row."""
 
-from datetime import date
-
 import numpy as np
 import polars as pl
 import pytest
@@ -9,12 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import windows
-from features.bars import from_day_bars
 from features.catalog import build, catalog
 from features.feature import Feature
 from features.labels import direction
 from features.lookahead import audit_lookahead, draw
-from features.lookback import audit_lookback
 from features.verdicts import failed
 from features.worlds import FramesSubject
 
@@ -196,24 +192,3 @@ def test_future_rows_never_change_past_features(bars, options, late, factor):
     )
     past = pl.col("asof") <= moment
     assert build(bent, options).filter(past).equals(build(bars, options).filter(past))
-
-
-@pytest.mark.real
-def test_the_catalogue_passes_on_real_day_bars_with_splits_and_a_reused_ticker(real_data):
-    folder = real_data / "flatfiles/us_stocks_sip/day_aggs_v1"
-    files = [file for year in (2008, 2009, 2010) for file in sorted(folder.glob(f"{year}/*/*.csv.gz"))]
-    prices = dict.fromkeys(("volume", "open", "close", "high", "low"), pl.Float64)
-    rows = pl.concat(pl.read_csv(file, schema_overrides=prices) for file in files)
-    eastern = (
-        pl.from_epoch("window_start", "ns")
-        .dt.replace_time_zone("UTC")
-        .dt.convert_time_zone("America/New_York")
-    )
-    bars = from_day_bars(rows.with_columns(date=eastern.dt.date(), ts_ns="window_start"))
-    assert bars.filter(pl.col("underlying") == "WM", pl.col("segment") == 1)["date"].min() == date(2009, 8, 5)
-    names = [name for name, feature in catalog().items() if feature.family != "options"]
-    assert {verdict.status for verdict in _audit(bars, None, names)} == {"passed"}
-    chosen = {name: catalog()[name] for name in names}
-    assert {
-        verdict.status for verdict in audit_lookback(lambda _: (bars, None), chosen, _moments(bars, 6))
-    } == {"passed"}

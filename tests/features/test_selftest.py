@@ -22,7 +22,7 @@ NAMED = {
 @pytest.fixture(scope="module")
 def trials():
     steps = []
-    found = selftest(samples=8, progress=lambda *step: steps.append(step))
+    found = selftest(samples=6, progress=lambda *step: steps.append(step))
     assert steps[-1] == (len(found), len(found))
     return {trial.plant.name: trial for trial in found}
 
@@ -35,7 +35,7 @@ def test_every_leak_is_caught_and_every_honest_twin_passes(trials):
 
 
 def test_another_market_and_other_moments_give_the_same_answer():
-    found = selftest(samples=8, seed=3)
+    found = selftest(samples=6, seed=3)
     assert [trial.plant.name for trial in found if not trial.caught or trial.false_alarm] == []
 
 
@@ -58,7 +58,8 @@ def test_the_table_and_column_behind_a_leak_are_named(trials, name, table, colum
 
 
 def test_cutting_alone_would_miss_one():
-    found = selftest(samples=8, kinds=("removed",))
+    names = {"rare_look_ahead", "backward_fill", "news_by_date"}
+    found = selftest(samples=8, kinds=("removed",), names=names)
     assert [trial.plant.name for trial in found if not trial.caught] == ["rare_look_ahead"]
 
 

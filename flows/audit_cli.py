@@ -1,0 +1,149 @@
+"""The command line of audits: `strikelake audit …`."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from pipelines.audit import AuditReport
+
+audit_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="Prove that features do not look ahead, and that they ask for enough history.",
+)
+
+Names = Annotated[
+    list[str] | None, typer.Option("--feature", "-f", help="A feature; repeat it. All of them otherwise.")
+]
+Families = Annotated[list[str] | None, typer.Option("--family", help="A family such as price; repeat it.")]
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
+Samples = Annotated[int, typer.Option(min=1, help="Decision times to draw.")]
+Seed = Annotated[int, typer.Option(help="Of the draw.")]
+Bar = Annotated[
+    str | None, typer.Option("--bar", help="30m, 1d, or auto: 30m where the lake has minute bars.")
+]
+Symbols = Annotated[list[str] | None, typer.Option("--symbol", "-s", help="An underlying; repeat it.")]
+Report = Annotated[
+    Path | None, typer.Option("--report", metavar="DIR", help="Write a page of the audit there.")
+]
+Root = Annotated[
+    str | None,
+    typer.Option("--lake", metavar="DIR", help="A folder or s3://…; data/lake unless configured otherwise."),
+]
+
+
+_SAMPLES = 6
+"""Decision times at which planted leaks are looked for, for the page."""
+
+_LOOKAHEAD = """Hold features against lakes whose later rows are missing or different; exit 1 on a difference.
+
+Labels are audited too: none may be known at its decision.
+
+[bold]Examples[/bold]
+
+  strikelake audit lookahead
+
+  strikelake audit lookahead --family price --start 2025-02-03 --samples 50 --report data/reports/audit
+"""
+_LOOKBACK = """Compute features from exactly the bars they declare; exit 1 when more history changes a value.
+
+[bold]Examples[/bold]
+
+  strikelake audit lookback
+
+  strikelake audit lookback --feature rsi_7 --bar 1d
+"""
+
+
+@audit_app.command("lookback", help=_LOOKBACK)
+@audit_app.command("lookahead", help=_LOOKAHEAD)
+def audit(
+    context: typer.Context,
+    feature: Names = None,
+    family: Families = None,
+    start: Day = None,
+    end: Day = None,
+    samples: Samples = 20,
+    seed: Seed = 0,
+    bar: Bar = None,
+    symbol: Symbols = None,
+    report: Report = None,
+    lake: Root = None,
+) -> None:
+    """Audit features on the lake."""
+    from flows import audit_tables, progress, ranges, wiring
+    from flows.settings import load
+    from pipelines.audit import audit_features, chosen
+
+    settings = load()
+    opened = wiring.lake(settings, lake)
+    span = ranges.in_lake(opened, _date(start), _date(end))
+    width = ranges.bar(settings, opened, bar, *span)
+    check = "lookback" if context.info_name == "lookback" else "lookahead"
+    features, names = chosen(feature, family)
+    research = settings.research
+    horizon = research.horizon_1d if width == "1d" else research.horizon_30m
+    with progress.bars():
+        found = audit_features(
+            opened,
+            check,
+            features,
+            names,
+            *span,
+            bar=width,
+            samples=samples,
+            seed=seed,
+            underlyings=symbol,
+            horizon=horizon if check == "lookahead" else None,
+            progress=progress.advance(check),
+        )
+    for shown in audit_tables.audit(found):
+        Console().print(shown, highlight=False, soft_wrap=isinstance(shown, str))
+    if report is not None:
+        _write(found, report)
+    if found.failed:
+        raise typer.Exit(1)
+
+
+@audit_app.command()
+def selftest(samples: Samples = 12, seed: Seed = 0) -> None:
+    """Plant known leaks on a small random market and show which the audit catches; exit 1 when it misses one.
+
+    [bold]Examples[/bold]
+
+      strikelake audit selftest
+
+      strikelake audit selftest --samples 40 --seed 7
+    """
+    from features.selftest import selftest as run
+    from flows import audit_tables, progress
+
+    with progress.bars():
+        trials = run(samples=samples, seed=seed, progress=progress.advance("planted leaks"))
+    for shown in audit_tables.planted(trials):
+        Console().print(shown, highlight=False)
+    if any(not trial.caught or trial.false_alarm for trial in trials):
+        raise typer.Exit(1)
+
+
+def _write(found: AuditReport, folder: Path) -> None:
+    """Write the page, with what the audit catches among planted leaks."""
+    from features.selftest import selftest as run
+    from flows import progress
+    from pipelines.audit_page import write_audit
+
+    with progress.bars():
+        advance = progress.advance("planted leaks")
+        trials = run(samples=_SAMPLES, progress=advance) if found.check == "lookahead" else ()
+    page = write_audit(folder, found, trials)
+    Console().print(f"report {page}", highlight=False, soft_wrap=True)
+
+
+def _date(moment: datetime | None) -> date | None:
+    return moment.date() if moment else None
