@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows import artifacts, progress, ranges, wiring
+from flows import artifacts, parts, progress, ranges, wiring
 from flows.settings import load
 from pipelines import analytics as analytics_pipeline
 from pipelines import featurize as pipeline
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from flows.settings import Settings
     from pipelines.analytics import AnalyticsReport, Bar
     from pipelines.featurize import FeaturizeReport
-    from strikelake.lake.store import Lake
 
+_ANALYTICS_PARTS = 16
 _OPTION_BARS: dict[Bar, str] = {"1d": "option_day_bars", "1m": "option_minute_bars"}
 
 
@@ -65,26 +66,51 @@ def featurize(
     lake = wiring.lake(settings)
     span = ranges.in_lake(lake, start, end)
     chosen = ranges.bar(settings, lake, bar, *span)
-    analytics = tuple(
-        _analyse(settings, lake, span, option_bar)
-        for option_bar, table in _OPTION_BARS.items()
-        if ranges.sessions_of(lake, table, *span)
-    )
     stocks = ranges.sessions_of(lake, bar_table(chosen), *span)
-    made = Featurized(chosen, analytics, _featurize(lake, span, chosen, symbols) if stocks else None)
+    with parts.workers(settings) as workers:
+        analytics = tuple(
+            workers.run(
+                _analyse,
+                span,
+                partial(ranges.rows_by_date, lake, table, *span),
+                most=_ANALYTICS_PARTS,
+                settings=settings,
+                bar=option_bar,
+            )
+            for option_bar, table in _OPTION_BARS.items()
+            if ranges.sessions_of(lake, table, *span)
+        )
+        features = (
+            workers.run(
+                _featurize,
+                span,
+                lambda: dict.fromkeys(stocks, 1.0),
+                # Each part reads the bars before it for warm-up.
+                most=1 + len(stocks) // pipeline.SESSIONS_AT_ONCE,
+                settings=settings,
+                bar=chosen,
+                symbols=symbols,
+            )
+            if stocks
+            else None
+        )
+    made = Featurized(chosen, analytics, features)
     artifacts.features(made)
     return made
 
 
 @task(name="implied volatilities and Greeks", cache_policy=NO_CACHE)
-def _analyse(settings: Settings, lake: Lake, span: tuple[date, date], bar: Bar) -> AnalyticsReport:
+def _analyse(settings: Settings, span: tuple[date, date], bar: Bar) -> AnalyticsReport:
     advance = progress.advance(f"IV and Greeks, {bar}")
     rate = settings.trading.default_rate
-    return analytics_pipeline.analyse(lake, *span, bar=bar, rates_default=rate, progress=advance)
+    return analytics_pipeline.analyse(
+        wiring.lake(settings), *span, bar=bar, rates_default=rate, progress=advance
+    )
 
 
 @task(name="features", cache_policy=NO_CACHE)
-def _featurize(lake: Lake, span: tuple[date, date], bar: str, symbols: list[str] | None) -> FeaturizeReport:
-    return pipeline.featurize(
-        lake, *span, bar=bar, underlyings=symbols, progress=progress.advance("features")
-    )
+def _featurize(
+    settings: Settings, span: tuple[date, date], bar: str, symbols: list[str] | None
+) -> FeaturizeReport:
+    advance = progress.advance("features")
+    return pipeline.featurize(wiring.lake(settings), *span, bar=bar, underlyings=symbols, progress=advance)

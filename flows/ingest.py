@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows import accounts, artifacts, progress, ranges, wiring
+from flows import accounts, artifacts, parts, progress, ranges, wiring
 from flows.settings import load, nearest
 from pipelines import ingest as pipeline
 from pipelines.reference import load_reference
 from pipelines.reference_rest import load_reference_from_rest
 from pipelines.top_up import reconcile_top_ups
 from strikelake.errors import ConfigError, VendorUnavailableError
-from strikelake.vendors.flat_files import Dataset, FlatFiles
+from strikelake.vendors.flat_files import Dataset
 from strikelake.vendors.quote_filter import QuoteFilter
 
 if TYPE_CHECKING:
@@ -64,14 +64,14 @@ def ingest(
             "no splits, dividends or yields were loaded: give --reference FOLDER, or set POLYGON_API_KEY "
             "to have them from REST"
         )
-    report = _ingest(
-        lake,
-        wiring.flat_files(settings, flat_files),
-        wanted,
-        (first, last),
-        settings.flat_files.bad_share,
-        _quotes(settings),
-    )
+
+    def weights() -> dict[date, float]:
+        return pipeline.bytes_by_date(wiring.flat_files(settings, flat_files), wanted, first, last)
+
+    with parts.workers(settings) as workers:
+        report = workers.run(
+            _ingest, (first, last), weights, settings=settings, flat_files=flat_files, datasets=wanted
+        )
     for differences in reconcile_top_ups(lake):
         logger.info("the flat file against the same day's bars from REST: %s", differences)
     artifacts.ingestion(report)
@@ -108,16 +108,17 @@ def _reference_from_rest(lake: Lake, settings: Settings, start: date) -> None:
     cache_policy=NO_CACHE,
 )
 def _ingest(
-    lake: Lake,
-    source: FlatFiles,
-    datasets: tuple[Dataset, ...],
-    span: tuple[date, date],
-    bad_share: float,
-    quotes: QuoteFilter,
+    settings: Settings, flat_files: Path | None, datasets: tuple[Dataset, ...], span: tuple[date, date]
 ) -> IngestReport:
     advance = progress.advance("flat files")
     report = pipeline.ingest(
-        lake, source, datasets, *span, progress=advance, bad_share=bad_share, quotes=quotes
+        wiring.lake(settings),
+        wiring.flat_files(settings, flat_files),
+        datasets,
+        *span,
+        progress=advance,
+        bad_share=settings.flat_files.bad_share,
+        quotes=_quotes(settings),
     )
     listed = sum(each.listed for each in report.datasets)
     advance(listed, listed)

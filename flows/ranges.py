@@ -77,3 +77,9 @@ def sessions_of(lake: Lake, table: str, start: date, end: date) -> list[date]:
     """Return the sessions of a table between two dates; none where the table does not exist."""
     found = lake.sessions(table) if table in lake.tables() else []
     return [day for day in found if start <= day <= end]
+
+
+def rows_by_date(lake: Lake, table: str, start: date, end: date) -> dict[date, float]:
+    """Return how many rows a table has of each session between two dates."""
+    held = lake.table(table).files().select("date", "rows").iter_rows()
+    return {day: float(rows) for day, rows in held if rows and start <= day <= end}

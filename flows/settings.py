@@ -83,6 +83,17 @@ class RestSection(_Section):
     settle_seconds: float = Field(ge=0, le=30)
 
 
+class ComputeSection(_Section):
+    """Where heavy steps run: threads of this process, or Dask's workers.
+
+    `scheduler` is the address of a cluster; None starts `workers` processes on this machine.
+    """
+
+    runner: Literal["threads", "dask"]
+    workers: int = Field(ge=1)
+    scheduler: str | None
+
+
 class BrokerSection(_Section):
     """The broker's endpoints; `TRADING_MODE` chooses."""
 
@@ -149,6 +160,7 @@ class Settings(BaseSettings):
     lake: LakeSection
     flat_files: FlatFilesSection
     rest: RestSection
+    compute: ComputeSection
     broker: BrokerSection
     clock: ClockSection
     tracking: TrackingSection

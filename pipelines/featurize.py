@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from strikelake.lake.store import Lake
 
 _KEY = ("asof", "underlying", "date")
-_SESSIONS_AT_ONCE = 63  # a quarter: bounds the minute bars held in memory
+SESSIONS_AT_ONCE = 63
+"""A quarter: bounds the minute bars held in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,8 @@ def featurize(
     days = [day for day in lake.sessions(bar_table(bar)) if start <= day <= end]
     counts: list[pl.DataFrame] = []
     with_options = False
-    for begun in range(0, len(days), _SESSIONS_AT_ONCE):
-        span = days[begun : begun + _SESSIONS_AT_ONCE]
+    for begun in range(0, len(days), SESSIONS_AT_ONCE):
+        span = days[begun : begun + SESSIONS_AT_ONCE]
         options = read_options(lake, span[0], span[-1], underlyings)
         warm_up = sessions_before(span[0], history_sessions(bar))
         bars = read_bars(lake, warm_up, span[-1], bar=bar, underlyings=underlyings)

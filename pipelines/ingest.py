@@ -172,6 +172,17 @@ def ingest(
     return IngestReport(tuple(reports), lake.versions())
 
 
+def bytes_by_date(
+    source: FlatFiles, datasets: Sequence[Dataset], start: date, end: date
+) -> dict[date, float]:
+    """Return how large the files of each date are that a source lists, together."""
+    sizes: Counter[date] = Counter()
+    for dataset in datasets:
+        for file in source.list(dataset, start, end):
+            sizes[file.date] += file.size
+    return {day: float(size) for day, size in sizes.items()}
+
+
 def _todo(
     lake: Lake, dataset: Dataset, files: list[SourceFile], expected: set[date], quotes: QuoteFilter
 ) -> list[SourceFile]:

@@ -16,6 +16,7 @@ from pipelines.availability import opening
 from pipelines.indicators import Indicators
 from pipelines.snapshots import stamped
 from pipelines.sources import rows, vendor
+from pipelines.symbols import security_bars
 from strikelake.calendar import SystemClock, et_date, et_ns, sessions
 from strikelake.errors import EmptyLakeError
 from strikelake.schemas import table
@@ -75,6 +76,19 @@ class Stocks:
         return rows(self.lake, self.rest, "stock_minute_bars", tickers, (start, end), source, ask).sort(
             "ticker", "ts_ns"
         )
+
+    def history(self, ticker: str, start: date, end: date) -> pl.DataFrame:
+        """Return day bars of the security that carries a ticker at `end`, through its renames; by date.
+
+        The rows are the lake's, each under the ticker of its time; prices are as traded. Bars that another
+        security had under one of these tickers are not among them.
+
+        Raises
+        ------
+        EmptyLakeError
+            When the lake has no bars, or does not know the ticker at `end`.
+        """
+        return security_bars(self.lake, "stock_day_bars", ticker, start, end).sort("date").collect()
 
 
 @dataclass(frozen=True, slots=True)

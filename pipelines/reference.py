@@ -49,7 +49,8 @@ _TENOR_DAYS = {
 class ReferenceReport:
     """What was loaded: file names, rows by kind, and how many rows broke each rule and went to quarantine.
 
-    `refused` says what the vendor's plan does not include, `symbols` counts ranges of tickers.
+    `refused` says what the vendor's plan does not include or what it did not answer, `symbols` counts
+    ranges of tickers.
     """
 
     files: tuple[str, ...]

@@ -9,6 +9,7 @@ import polars as pl
 
 from pipelines.availability import moments, opening
 from pipelines.reference import ReferenceReport
+from pipelines.symbols import load_symbols_from_rest
 from pipelines.vet import quarantine
 from strikelake.calendar import et_date, et_ns, next_session
 from strikelake.errors import NotEntitledError, VendorUnavailableError
@@ -34,7 +35,8 @@ def load_reference_from_rest(
     """Load splits of all stocks, dividends of some, and treasury yields, from a date to what is announced.
 
     What the vendor says of the range takes the place of what the lake held of it; earlier rows stay, and so
-    do dividends of other tickers. One request for splits (a page holds 1,000), one for yields, one a ticker.
+    do dividends of other tickers. One request for splits (a page holds 1,000), one for yields, one a ticker;
+    and another for each ticker whose renames the lake does not know (`symbols.load_symbols_from_rest`).
 
     Parameters
     ----------
@@ -48,7 +50,8 @@ def load_reference_from_rest(
     Returns
     -------
     ReferenceReport
-        What was loaded, what went to quarantine, and which kinds the vendor's plan does not include.
+        What was loaded, what went to quarantine, which kinds the vendor's plan does not include, and whose
+        renames it did not answer.
 
     Raises
     ------
@@ -86,6 +89,7 @@ def load_reference_from_rest(
         yields = found.height
     except NotEntitledError as error:
         refused.append(f"treasury yields: {error}")
+    refused += load_symbols_from_rest(lake, connection, names)
     rows = pl.concat(bad)
     sources = (_SPLITS, _DIVIDENDS, _YIELDS)
     quarantine(lake, rows, replaces=pl.col("source_key").is_in(sources), source="rest")

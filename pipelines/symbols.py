@@ -8,13 +8,23 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from pipelines.availability import moments, opening
-from strikelake.errors import BadFileError, EmptyLakeError, LakeError
+from strikelake.errors import (
+    BadFileError,
+    EmptyLakeError,
+    LakeError,
+    NotEntitledError,
+    NotPublishedError,
+    VendorError,
+)
 from strikelake.schemas import table
+from strikelake.vendors import rest_reference
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from strikelake.lake.store import Lake
+    from strikelake.vendors.connection import Connection
 
 _FILE = {"security": 0, "last_date": 1, "ticker": 2}
 _OPEN_END = date(2050, 12, 31)
@@ -47,13 +57,85 @@ def load_symbols(lake: Lake, path: Path) -> int:
             f"{path} is no CSV of security, last date and ticker ({error}): write it again"
         ) from error
     rows = ranges(lines)
-    following = pl.col("first_date").shift(-1).over("ticker")
-    clash = rows.filter(following <= pl.col("last_date").fill_null(_OPEN_END))
-    if clash.height:
-        ticker, day = clash.select("ticker", "first_date").row(0)
-        raise BadFileError(f"{path}: another security carries {ticker} too after {day}: correct the dates")
+    clash = _clash(rows)
+    if clash is not None:
+        raise BadFileError(
+            f"{path}: another security carries {clash[0]} too after {clash[1]}: correct the dates"
+        )
     lake.overwrite("symbols", rows, source=str(path))
     return rows.height
+
+
+def load_symbols_from_rest(lake: Lake, connection: Connection, tickers: Iterable[str]) -> tuple[str, ...]:
+    """Add the tickers that some companies have carried to what the lake knows; one request a ticker, once.
+
+    A ticker that some security goes on carrying, as far as the lake knows, is not asked for: its company's
+    later renames come with the ticker that it takes then.
+
+    Parameters
+    ----------
+    lake, connection
+        Where to and where from.
+    tickers
+        As of today.
+
+    Returns
+    -------
+    tuple of str
+        What the vendor did not answer, or answered against what the lake holds; nothing is stored of that.
+
+    Notes
+    -----
+    A security's lasting name is the vendor's composite FIGI, or its ticker of today where it has none.
+    """
+    held = _held(lake)
+    carried = set(held.filter(pl.col("last_date").is_null())["ticker"])
+    found: list[pl.DataFrame] = []
+    problems: list[str] = []
+    for ticker in sorted(set(tickers) - carried):
+        try:
+            changes = rest_reference.ticker_changes(connection, ticker)
+        except NotEntitledError as error:
+            problems.append(f"renames: {error}")
+            break
+        except NotPublishedError:
+            continue  # a fund, or a company that has had no other ticker
+        except VendorError as error:
+            problems.append(f"renames of {ticker}: {error}")
+            continue
+        rows = _carried(changes, ticker)
+        clash = _clash(pl.concat([held, *found, rows]))
+        if clash is None:
+            found.append(rows)
+        else:
+            problems.append(f"renames of {ticker}: another security carries {clash[0]} too after {clash[1]}")
+    if found:
+        lake.update("symbols", lambda rows: pl.concat([rows, *found]), source="rest")
+    return tuple(problems)
+
+
+def _carried(changes: pl.DataFrame, ticker: str) -> pl.DataFrame:
+    """Return rows of `symbols` from `rest_reference.ticker_changes` of one company."""
+    ordered = changes.unique("first_date", keep="last").sort("first_date")
+    return ordered.with_columns(
+        security=pl.col("figi").fill_null(ticker),
+        last_date=pl.col("first_date").shift(-1).dt.offset_by("-1d"),
+        available_at=moments(ordered["first_date"], opening),
+    ).select(*table("symbols").columns)
+
+
+def _clash(rows: pl.DataFrame) -> tuple[str, date] | None:
+    """Return a ticker that two securities carry at a time, and from when; None where there is none."""
+    following = pl.col("first_date").shift(-1).over("ticker")
+    clash = rows.sort("ticker", "first_date").filter(following <= pl.col("last_date").fill_null(_OPEN_END))
+    return clash.select("ticker", "first_date").row(0) if clash.height else None
+
+
+def _held(lake: Lake) -> pl.DataFrame:
+    try:
+        return _symbols(lake)
+    except EmptyLakeError:
+        return pl.DataFrame(schema=table("symbols").columns)
 
 
 def ranges(lines: pl.DataFrame) -> pl.DataFrame:
@@ -127,7 +209,7 @@ def security_bars(lake: Lake, name: str, ticker: str, start: date, end: date) ->
     if security is None:
         raise EmptyLakeError(
             f"the lake does not know which security {ticker} was on {end}: load a ticker_map.csv that has it "
-            "with `strikelake ingest --reference FOLDER`"
+            "with `strikelake ingest --reference FOLDER`, or set POLYGON_API_KEY and ingest to ask the vendor"
         )
     carried = _symbols(lake).filter(security=security).select("ticker", "first_date", "last_date")
     rows = lake.scan(name, start, end, underlyings=carried["ticker"].unique().to_list())

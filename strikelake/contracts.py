@@ -14,7 +14,7 @@ from typing import Literal, Self
 
 import polars as pl
 
-from strikelake.calendar import sessions
+from strikelake.calendar import NS_PER_MINUTE, sessions
 from strikelake.errors import ContractError
 
 MULTIPLIER = 100
@@ -24,6 +24,19 @@ OptionType = Literal["C", "P"]
 
 _OCC = r"^(?:O:)?([A-Z][A-Z0-9.]*?)(\d{6})([CP])(\d{8})$"
 _INDEX_ROOTS = {"SPXW": "SPX", "VIXW": "VIX", "NDXP": "NDX", "RUTW": "RUT", "XSPW": "XSP", "DJXW": "DJX"}
+
+# Options on these trade for a quarter of an hour longer than the stock market: broad indices, and funds that
+# the exchanges list as such (brokers' tables of trading hours, 2026).
+_LATE_INDICES = "DJX MNX MRUT NDX OEX RUT RVX SPX VIX XEO XSP"
+_LATE_FUNDS = (
+    "DBA DBB DBC DBO DIA EEM EFA FXI IWM IWN IWO IWV IYR KBE KRE LQD MDY MOO OEF QQQ SLX SPY SVXY TLT UNG "
+    "UUP UVIX UVXY VIXM VIXY VXX VXZ XHB XLB XLE XLF XLI XLK XLP XLU XLV XLY XME XRT"
+)
+LATE_UNDERLYINGS = frozenset(f"{_LATE_INDICES} {_LATE_FUNDS}".split())
+"""Underlyings whose options trade until 16:15 ET, and until 13:15 on half days."""
+
+LATE_NS = 15 * NS_PER_MINUTE
+"""How much longer they trade. Contracts that settle on a closing price stop at 16:00 on their last day."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,11 +75,12 @@ def specs() -> tuple[TableSpec, ...]:
     day_close, minute_end = "the session's close", "ts_ns + 60 s, the end of the minute"
     # The Cboe goes on computing VIX and others for a quarter of an hour.
     index_close = "15 minutes after the session's close"
+    option_close = f"{day_close}; {index_close} for options on indices and broad funds, traded so long"
     stock, option, ingest = ("ticker", "ts_ns"), ("occ_symbol", "ts_ns"), "`strikelake ingest`"
     return (
         TableSpec("stock_day_bars", StockDayBars, stock, day_close, ingest),
         TableSpec("stock_minute_bars", StockMinuteBars, stock, minute_end, ingest),
-        TableSpec("option_day_bars", OptionDayBars, option, day_close, ingest),
+        TableSpec("option_day_bars", OptionDayBars, option, option_close, ingest),
         TableSpec("option_minute_bars", OptionMinuteBars, option, minute_end, ingest),
         TableSpec("index_day_bars", IndexDayBars, stock, index_close, ingest),
         TableSpec("index_minute_bars", IndexMinuteBars, stock, minute_end, ingest),

@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from strikelake.calendar import NS_PER_MINUTE, session
-from strikelake.contracts import underlying_of
+from strikelake.contracts import LATE_NS, LATE_UNDERLYINGS, underlying_of
 from strikelake.schemas import table
 from strikelake.vendors.line_kernels import AT, DECIMAL, NO_NUMBER, SIZE, TEXT, WHOLE
 from strikelake.vendors.symbol_kernels import contract_terms, copy_strings
@@ -47,7 +47,8 @@ def assemble(
     for slot, name in enumerate(held[TEXT]):
         at, size = out.texts[AT, slot, :rows], out.texts[SIZE, slot, :rows]
         found[name] = _strings(text, at, size, empty_is_null=True).dictionary_encode()
-    found["available_at"] = pa.array(_available(file, out.wholes[held[WHOLE].index("ts_ns"), :rows]))
+    times = out.wholes[held[WHOLE].index("ts_ns"), :rows]
+    found["available_at"] = pa.array(_available(file, times, found.get("underlying")))
     schema = arrow_schema(file.dataset)
     return pa.table([found.get(field.name, pa.nulls(rows, field.type)) for field in schema], schema=schema)
 
@@ -56,9 +57,10 @@ def complete(file: SourceFile, typed: pl.DataFrame) -> pl.DataFrame:
     """Return rows that were parsed one by one with all columns of their table, and `row_number`."""
     spec = table(file.dataset)
     times = typed["ts_ns"].fill_null(0).to_numpy()
+    owners = typed["underlying"].to_arrow().dictionary_encode() if file.dataset.is_option else None
     made = typed.with_columns(
         pl.lit(file.date).alias("date"),
-        pl.Series("available_at", _available(file, times), dtype=pl.Int64),
+        pl.Series("available_at", _available(file, times, owners), dtype=pl.Int64),
     )
     missing = [
         pl.lit(None, dtype=dtype).alias(n) for n, dtype in spec.columns.items() if n not in made.columns
@@ -77,14 +79,21 @@ def arrow_schema(name: str) -> pa.Schema:
     )
 
 
-def _available(file: SourceFile, times: np.ndarray) -> np.ndarray:
-    """Return when rows could have been known."""
+def _available(file: SourceFile, times: np.ndarray, owners: pa.DictionaryArray | None) -> np.ndarray:
+    """Return when rows could have been known; `owners` are the underlyings of options."""
     if file.dataset.is_tick:
         return times.copy()
     if not file.dataset.is_day:
         return times + NS_PER_MINUTE
-    close = session(file.date).close_ns
-    return np.full(len(times), close + _INDEX_DELAY_NS if file.dataset.is_index else close)
+    closes = np.full(len(times), session(file.date).close_ns)
+    if file.dataset.is_index:
+        return closes + _INDEX_DELAY_NS
+    if owners is not None:
+        late = np.array([owner in LATE_UNDERLYINGS for owner in owners.dictionary.to_pylist()], bool)
+        # An unreadable symbol has no underlying.
+        codes = owners.indices.fill_null(-1).to_numpy()
+        closes[np.append(late, False)[codes]] += LATE_NS
+    return closes
 
 
 def _named(file: SourceFile, text: np.ndarray, out: Arrays, rows: int, runs: int) -> dict[str, pa.Array]:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import polars as pl
 
 from strikelake.calendar import NEW_YORK, NS_PER_MINUTE, NS_PER_SECOND, session_frame
-from strikelake.contracts import occ_columns
+from strikelake.contracts import LATE_NS, LATE_UNDERLYINGS, occ_columns
 from strikelake.vendors.connection import Connection, following
 from strikelake.vendors.records import flatten
 
@@ -146,6 +146,9 @@ class RestMarketData:
         found = self._bars((f"O:{symbol}" for symbol in occ_symbols), bar, str(start), str(end))
         shaped = _days(found, start, end) if bar == "day" else _minutes(found)
         terms = occ_columns("ticker")
+        if bar == "day":
+            late = terms[1].is_in(list(LATE_UNDERLYINGS))
+            shaped = shaped.with_columns(pl.col("available_at") + pl.when(late).then(LATE_NS).otherwise(0))
         rest = [name for name in shaped.columns if name not in {"date", "ticker"}]
         return shaped.select("date", *terms, *rest)
 

@@ -55,7 +55,7 @@ def test_reference_data_come_from_rest_where_no_folder_is_given(settings):
     lake = wiring.lake(settings)
     ingest._reference_from_rest.fn(lake, settings, date(2025, 1, 2))
     assert lake.tables() == ["corporate_actions", "treasury_yields"]
-    assert requests(settings) == 5  # splits, yields, and the dividends of three tickers
+    assert requests(settings) == 8  # splits, yields, and for each of three tickers dividends and renames
 
 
 def test_after_the_close_the_day_is_kept(settings, sandbox):

@@ -6,7 +6,7 @@ import pytest
 from pipelines.listings import load_contracts, load_market_calendar, load_news
 from pipelines.reference_rest import load_reference_from_rest
 from strikelake.calendar import et_ns
-from strikelake.errors import NotEntitledError, VendorUnavailableError
+from strikelake.errors import NotEntitledError, NotPublishedError, VendorUnavailableError
 from strikelake.lake.store import Lake
 
 START = date(2025, 1, 2)
@@ -36,6 +36,8 @@ class FakeConnection:
         ]
 
     def ask(self, call, **arguments):  # noqa: ARG002 - the connection's signature
+        if call not in self.answers:
+            raise NotPublishedError(f"404 for {call}")
         return self.answers[call]
 
 

@@ -1,12 +1,14 @@
 from datetime import date
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
 
 from pipelines.ingest import ingest
-from pipelines.symbols import load_symbols, security_at, security_bars, ticker_at
+from pipelines.market_data import MarketData
+from pipelines.symbols import load_symbols, load_symbols_from_rest, security_at, security_bars, ticker_at
 from strikelake.calendar import et_ns, session
-from strikelake.errors import BadFileError, EmptyLakeError, LakeError
+from strikelake.errors import BadFileError, EmptyLakeError, LakeError, NotEntitledError, VendorError
 from strikelake.lake.store import Lake
 from strikelake.schemas import table
 from strikelake.vendors.flat_files import Dataset, DirectoryFlatFiles
@@ -122,3 +124,69 @@ def test_a_real_rename_with_a_spin_off(lake, real_data):
         (date(2013, 7, 1), "FOXA"),
         (date(2013, 7, 2), "FOXA"),
     ]
+
+
+FACEBOOK = [
+    {"ticker_change": {"ticker": "META"}, "date": "2022-06-11", "type": "ticker_change"},
+    {"ticker_change": {"ticker": "FB"}, "date": "2012-05-18", "type": "ticker_change"},
+]
+
+
+class Vendor:
+    """Answers the question for a ticker's company; an exception is raised."""
+
+    def __init__(self, **answers):
+        self.client = SimpleNamespace(get_ticker_events="events")
+        self.answers = answers
+        self.asked = []
+
+    def ask(self, call, *, ticker, types):
+        assert (call, types) == ("events", "ticker_change")
+        self.asked.append(ticker)
+        answer = self.answers[ticker]
+        if isinstance(answer, Exception):
+            raise answer
+        return {"results": {"name": "a company", "composite_figi": f"figi of {ticker}", "events": answer}}
+
+
+def test_renames_from_the_vendor_join_the_bars_of_both_tickers(lake):
+    assert load_symbols_from_rest(lake, Vendor(META=FACEBOOK), ["META"]) == ()
+    assert security_at(lake, "FB", date(2022, 6, 10)) == security_at(lake, "META", date(2022, 6, 13))
+    assert security_at(lake, "META", date(2022, 6, 10)) is None
+    before, after = date(2022, 6, 10), date(2022, 6, 13)
+    # Before, META was a fund.
+    frames = {
+        before: pl.concat([bar(before, "FB", 175.6), bar(before, "META", 8.8)]),
+        after: bar(after, "META", 164.3),
+    }
+    lake.replace_many("stock_day_bars", frames)
+    found = MarketData(lake).stocks.history("META", before, after)
+    assert found.select("date", "ticker", "close").rows() == [(before, "FB", 175.6), (after, "META", 164.3)]
+
+
+def test_the_vendor_is_asked_once_for_each_ticker(lake):
+    vendor = Vendor(META=FACEBOOK, SPY=[{"ticker_change": {"ticker": "SPY"}, "date": "1993-01-29"}])
+    load_symbols_from_rest(lake, vendor, ["META"])
+    load_symbols_from_rest(lake, vendor, ["SPY", "META"])
+    assert vendor.asked == ["META", "SPY"]
+    assert ticker_at(lake, "figi of SPY", date(2025, 1, 2)) == "SPY"
+    assert lake.scan("symbols").select(pl.len()).collect().item() == 3
+
+
+def test_what_the_vendor_does_not_answer_leaves_the_others(lake):
+    vendor = Vendor(META=FACEBOOK, AAPL=VendorError("the vendor said 404"))
+    assert load_symbols_from_rest(lake, vendor, ["AAPL", "META"]) == ("renames of AAPL: the vendor said 404",)
+    assert ticker_at(lake, "figi of META", date(2025, 1, 2)) == "META"
+
+
+def test_a_plan_without_renames_is_asked_once(lake):
+    vendor = Vendor(META=NotEntitledError("not in the plan"), SPY=[])
+    assert load_symbols_from_rest(lake, vendor, ["META", "SPY"]) == ("renames: not in the plan",)
+    assert (vendor.asked, lake.tables()) == (["META"], [])
+
+
+def test_renames_that_contradict_the_file_are_reported_and_not_stored(lake, load):
+    load(HEADER + "F2,2015-01-02,FB\nF2,2023-12-29,FB\n")
+    problems = load_symbols_from_rest(lake, Vendor(META=FACEBOOK), ["META"])
+    assert problems == ("renames of META: another security carries FB too after 2012-05-18",)
+    assert security_at(lake, "META", date(2025, 1, 2)) is None

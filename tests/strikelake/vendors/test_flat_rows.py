@@ -286,6 +286,20 @@ def test_stock_ticks_have_lists_of_conditions_and_fractions(real_data):
     assert (bar["volume"], bar["low"]) == (2036584.149027, 113.675)
 
 
+@pytest.mark.parametrize(
+    ("day", "close"), [(DAY, ("16:00", "16:15")), (date(2024, 11, 29), ("13:00", "13:15"))]
+)
+def test_options_on_indices_and_broad_funds_trade_until_a_quarter_past_the_close(day, close):
+    midnight = et_ns(day, "00:00")
+    symbols = ("AAPL250117C00200000", "SPXW250117P05000000", "SPY250117C00500000", "SPYX250117C00500000")
+    # A price in scientific notation is parsed by the slower, exact path.
+    for price in ("1", "1e0"):
+        lines = [f"O:{symbol},10,1,{price},3,0.5,{midnight},4" for symbol in symbols]
+        rows = read(BAR_HEADER, *lines, dataset=Dataset.OPTION_DAY_BARS, day=day).rows
+        known = [close[0], close[1], close[1], close[0]]
+        assert rows["available_at"].to_list() == [et_ns(day, moment) for moment in known]
+
+
 @pytest.mark.real
 def test_indices_have_no_volume_and_are_known_later(real_data):
     day = date(2023, 3, 28)
