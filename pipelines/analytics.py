@@ -189,12 +189,20 @@ def price_rows(rows: pl.DataFrame, bar: Bar) -> pl.DataFrame:
         "theta": slopes.theta,
         "rho": slopes.rho,
     }
-    return rows.with_columns(
+    growth = (pl.col("rate") * pl.col("years")).exp()
+    priced = rows.with_columns(
         pl.lit(bar).alias("bar"),
         pl.Series("status", STATUSES).gather(found.code.astype(np.uint32)),
         *(pl.Series(name, values).fill_nan(None) for name, values in numbers.items()),
         price="close",
-    ).select(table("option_analytics").columns.keys())
+        style=pl.lit("european"),
+        forward=pl.col("underlying_price") * growth,
+        carry=pl.when(pl.col("underlying_price").is_not_null()).then(0.0),
+        carry_source=pl.lit("none"),
+    )
+    columns = table("option_analytics").columns
+    absent = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in columns.items() if name not in priced.columns]
+    return priced.with_columns(absent).select(columns.keys())
 
 
 def newest_curve(yields: pl.DataFrame, moment: int) -> pl.DataFrame | None:
@@ -232,7 +240,7 @@ def _write(lake: Lake, bar: Bar, priced: Mapping[date, pl.DataFrame]) -> None:
 
 def _counts(rows: pl.DataFrame, priced: pl.DataFrame) -> pl.DataFrame:
     return (
-        rows.select("underlying", "source", status=priced["status"])
+        rows.select("underlying", source="underlying_source", status=priced["status"])
         .group_by("underlying", "source", "status")
         .len("rows")
     )

@@ -34,8 +34,9 @@ def with_underlying(options: pl.DataFrame, stocks: pl.DataFrame) -> pl.DataFrame
     -------
     pl.DataFrame
         The option bars, in another order, with underlying_price (dollars), underlying_ts_ns (start of the
-        stock bar, or of the latest bar of the pair) and source: "stock", "parity", "adjusted" or "none".
-        Price and time are null for the last two: what adjusted contracts (AAPL1) deliver is not in their
+        stock bar, or of the latest bar of the pair), underlying_age_ns (how long before the option bar's
+        `available_at` it was known) and underlying_source: "stock", "parity", "adjusted" or "none".
+        Price and times are null for the last two: what adjusted contracts (AAPL1) deliver is not in their
         symbol. No price is younger than the option's own bar, so that `available_at` holds for the whole row.
     """
     adjusted, listed = _is_adjusted(), pl.col("underlying").is_in(stocks["ticker"].unique().to_list())
@@ -59,10 +60,12 @@ def _newest(
     """Join the newest known price at or before each row."""
     known = known.sort(*by, "available_at")
     newest = newest_known(rows, known, by=by, on="available_at", oldest=oldest)
-    joined = rows.with_columns(known["price"].gather(newest), known["at"].gather(newest))
-    found = pl.col("price").is_not_null() | pl.lit(source == "adjusted")
-    return joined.with_columns(source=pl.when(found).then(pl.lit(source)).otherwise(pl.lit("none"))).rename(
-        {"price": "underlying_price", "at": "underlying_ts_ns"}
+    found = newest.is_not_null() | pl.lit(source == "adjusted")
+    return rows.with_columns(
+        underlying_price=known["price"].gather(newest),
+        underlying_ts_ns=known["at"].gather(newest),
+        underlying_age_ns=rows["available_at"] - known["available_at"].gather(newest),
+        underlying_source=pl.select(pl.when(found).then(pl.lit(source)).otherwise(pl.lit("none"))).to_series(),
     )
 
 

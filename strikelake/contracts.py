@@ -24,6 +24,10 @@ OptionType = Literal["C", "P"]
 
 _OCC = r"^(?:O:)?([A-Z][A-Z0-9.]*?)(\d{6})([CP])(\d{8})$"
 _INDEX_ROOTS = {"SPXW": "SPX", "VIXW": "VIX", "NDXP": "NDX", "RUTW": "RUT", "XSPW": "XSP", "DJXW": "DJX"}
+# Cash-settled at a value of the opening; their trading stops at the close of the session before.
+_AM_ROOTS = frozenset({"SPX", "VIX", "VIXW", "NDX", "RUT", "DJX", "MXEA", "MXEF", "SIXM"})
+# Cash-settled and exercised only at the end. OEX is an index option too, but an American one.
+_EUROPEAN_UNDERLYINGS = frozenset({"SPX", "XSP", "VIX", "NDX", "XND", "RUT", "MRUT", "DJX", "XEO", "MXEA", "MXEF"})
 
 # Options on these trade for a quarter of an hour longer than the stock market: broad indices, and funds that
 # the exchanges list as such (brokers' tables of trading hours, 2026).
@@ -154,8 +158,8 @@ def occ_columns(column: str) -> list[pl.Expr]:
 def expiry_ns(expiration: date) -> int:
     """Return the close of the last session on or before `expiration`, when trading stops, ns UTC.
 
-    A Saturday in the symbol, or a holiday, means the session before. AM-settled index options stop earlier;
-    that distinction is not made here.
+    A Saturday in the symbol, or a holiday, means the session before. AM-settled index options stop trading a
+    session earlier; `settlement_ns` knows them.
 
     Examples
     --------
@@ -164,3 +168,46 @@ def expiry_ns(expiration: date) -> int:
     '2014-06-20 16:00:00 ET'
     """
     return sessions(expiration - timedelta(days=7), expiration)[-1].close_ns
+
+
+def settles_am(root: str) -> bool:
+    """Return whether an option root settles at the opening values of its expiration.
+
+    Source: Cboe's contract specifications of SPX, VIX, NDX, RUT and DJX; weeklies of SPX, NDX and RUT (SPXW,
+    NDXP, RUTW) settle at the close, those of VIX (VIXW) at the open.
+
+    Examples
+    --------
+    >>> settles_am("SPX"), settles_am("SPXW"), settles_am("AAPL")
+    (True, False, False)
+    """
+    return root in _AM_ROOTS
+
+
+def is_european(underlying: str) -> bool:
+    """Return whether the options of an underlying can only be exercised at expiration: those of most indices.
+
+    Examples
+    --------
+    >>> is_european("SPX"), is_european("SPY"), is_european("OEX")
+    (True, False, False)
+    """
+    return underlying in _EUROPEAN_UNDERLYINGS
+
+
+def settlement_ns(expiration: date, root: str) -> int:
+    """Return the moment at which what an option pays is fixed, ns UTC: until then its price has a time value.
+
+    The open of the expiration's session for roots settled in the morning, its close for all others, 13:00 on a
+    half day. A Saturday in the symbol, or a holiday, means the session before.
+
+    Examples
+    --------
+    >>> from strikelake.calendar import iso
+    >>> iso(settlement_ns(date(2021, 1, 15), "SPX")), iso(settlement_ns(date(2021, 1, 15), "SPXW"))
+    ('2021-01-15 09:30:00 ET', '2021-01-15 16:00:00 ET')
+    >>> iso(settlement_ns(date(2024, 11, 29), "SPY"))
+    '2024-11-29 13:00:00 ET'
+    """
+    last = sessions(expiration - timedelta(days=7), expiration)[-1]
+    return last.open_ns if settles_am(root) else last.close_ns

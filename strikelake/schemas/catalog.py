@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from strikelake.errors import LakeError
-from strikelake.schemas import bars, derived, reference, ticks
+from strikelake.schemas import analytics, bars, derived, reference, ticks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def tables() -> Mapping[str, TableSpec]:
     """Return every table of the lake by name."""
-    groups = (bars, ticks, reference, derived)
+    groups = (bars, ticks, reference, analytics, derived)
     return {spec.name: spec for group in groups for spec in group.specs()}
 
 

@@ -1,38 +1,12 @@
-"""What is computed here, and what ingestion says of itself."""
+"""Features, and what ingestion says of itself."""
 
 from __future__ import annotations
 
 import dataframely as dy
 import polars as pl
 
-from strikelake.schemas.columns import EARLIEST_NS, TICKER, Contract, Session, Terms, time
+from strikelake.schemas.columns import TICKER, Session, time
 from strikelake.schemas.spec import TableSpec
-
-
-class OptionAnalytics(Contract, Terms):
-    """Implied volatility and Greeks of one option bar, or the status that says why there are none."""
-
-    ts_ns = time(primary_key=True)
-    bar = dy.String(regex=r"^1[dm]$", primary_key=True)
-    price = dy.Float64(nullable=True)
-    underlying_price = dy.Float64(nullable=True)
-    underlying_ts_ns = dy.Int64(nullable=True, min=EARLIEST_NS)
-    rate = dy.Float64(nullable=True)
-    years = dy.Float64(nullable=True)
-    implied_vol = dy.Float64(nullable=True, min_exclusive=0.0)
-    iv_error = dy.Float64(nullable=True, min=0.0)
-    status = dy.String(min_length=1)
-    delta = dy.Float64(nullable=True)
-    gamma = dy.Float64(nullable=True)
-    vega = dy.Float64(nullable=True)
-    theta = dy.Float64(nullable=True)
-    rho = dy.Float64(nullable=True)
-    available_at = time()
-
-    @dy.rule()
-    def known_after_underlying(cls) -> pl.Expr:  # noqa: N805 - dataframely hands rules the class
-        """Check that nobody knows the row before what it is computed from."""
-        return pl.col("available_at") >= pl.max_horizontal("ts_ns", "underlying_ts_ns")
 
 
 class Features(Session):
@@ -80,10 +54,7 @@ class Quarantine(dy.Schema):
 def specs() -> tuple[TableSpec, ...]:
     """Return the tables of computed rows and of ingestion's own."""
     ingest, featurize, own = "`strikelake ingest`", "`strikelake featurize`", "not market data"
-    inputs = "the later of the option bar's and the underlying row's"
-    analytics = ("bar", "occ_symbol", "ts_ns")
     return (
-        TableSpec("option_analytics", OptionAnalytics, analytics, inputs, featurize),
         TableSpec("features", Features, ("underlying", "bar", "feature", "asof"), "asof", featurize),
         TableSpec("ingestions", Ingestions, ("dataset", "date"), own, ingest, ()),
         TableSpec("quarantine", Quarantine, ("table_name", "row_number"), own, ingest),

@@ -44,7 +44,7 @@ def _stocks(*rows):
 def _found(rows):
     start = session(DAY).open_ns
     minute = (pl.col("ts_ns", "underlying_ts_ns") - start) // NS_PER_MINUTE
-    return rows.sort("ts_ns", "occ_symbol").select(minute, "underlying_price", "source").rows()
+    return rows.sort("ts_ns", "occ_symbol").select(minute, "underlying_price", "underlying_source").rows()
 
 
 def test_the_newest_pair_at_or_before_the_bar_prices_it_while_it_is_fresh():
@@ -64,7 +64,7 @@ def test_the_newest_pair_at_or_before_the_bar_prices_it_while_it_is_fresh():
 
 def test_each_expiration_has_its_own_forward():
     options = _options((1, "C", 30.0), (1, "P", 4.0), (1, "C", 44.0, 3700.0, 15, "SPXW"))
-    sources = with_underlying(options, NO_STOCKS).sort("expiration")["source"].to_list()
+    sources = with_underlying(options, NO_STOCKS).sort("expiration")["underlying_source"].to_list()
     assert sources == ["parity", "parity", "none"]
 
 
@@ -172,7 +172,7 @@ def _errors_against_quotes(real_data, day):
 @pytest.mark.real
 def test_real_index_minutes_find_a_fresh_pair_for_most_rows(real_data):
     found = pl.concat([with_underlying(_real(real_data, "minute", day), NO_STOCKS) for day in INDEX_DAYS])
-    counts = dict(found.group_by("source").len().rows())
+    counts = dict(found.group_by("underlying_source").len().rows())
     assert counts == {"parity": 4821, "none": 1011}
     age = (found["ts_ns"] - found["underlying_ts_ns"]).drop_nulls()
     assert (age.min(), age.max()) == (0, OLDEST_PAIR)
