@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
 
+from pipelines.rates import newest_curve, read_yields
 from pipelines.underlying import with_underlying
 from strikelake.calendar import session
 from strikelake.contracts import expiry_ns
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 Bar = Literal["1d", "1m"]
 
 _TABLES = {"1d": ("option_day_bars", "stock_day_bars"), "1m": ("option_minute_bars", "stock_minute_bars")}
-_OLDEST_CURVE = timedelta(days=30)
 _ROWS_A_COMMIT = 500_000  # a commit costs as much as pricing 30,000 rows, but rows wait for it in memory
 
 
@@ -105,7 +104,7 @@ def analyse(
     """
     option_table, stock_table = _TABLES[bar]
     options = lake.scan(option_table, start, end)  # says what to run when there is nothing
-    stocks, yields = _if_any(lake, stock_table, start, end), _if_any(lake, "treasury_yields").collect()
+    stocks, yields = _if_any(lake, stock_table, start, end), read_yields(lake)
     days = [day for day in lake.sessions(option_table) if start <= day <= end]
     waiting: dict[date, pl.DataFrame] = {}
     counts: list[pl.DataFrame] = []
@@ -201,23 +200,10 @@ def price_rows(rows: pl.DataFrame, bar: Bar) -> pl.DataFrame:
         carry_source=pl.lit("none"),
     )
     columns = table("option_analytics").columns
-    absent = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in columns.items() if name not in priced.columns]
+    absent = [
+        pl.lit(None, dtype=dtype).alias(name) for name, dtype in columns.items() if name not in priced.columns
+    ]
     return priced.with_columns(absent).select(columns.keys())
-
-
-def newest_curve(yields: pl.DataFrame, moment: int) -> pl.DataFrame | None:
-    """Return the treasury curve of the newest date available at `moment` (ns UTC), or None.
-
-    A curve more than 30 days older than `moment` is None too: it says nothing about that day's rates.
-    """
-    known = yields.filter(pl.col("available_at") <= moment)
-    newest = known.filter(pl.col("date") == pl.col("date").max())
-    oldest = moment - _OLDEST_CURVE // timedelta(microseconds=1) * 1_000
-    return (
-        newest
-        if newest["available_at"].max() is not None and (newest["available_at"] >= oldest).all()
-        else None
-    )
 
 
 def _if_any(lake: Lake, name: str, start: date | None = None, end: date | None = None) -> pl.LazyFrame:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from pipelines.analytics import newest_curve
+from pipelines.rates import newest_curve
 from strikelake.contracts import expiry_ns
 from strikelake.pricing.greeks import greeks
 from strikelake.pricing.implied_vol import implied_vol

@@ -34,7 +34,7 @@ _LEAST_YEARS = 60 * NS_PER_MINUTE / _NS_PER_YEAR  # in the last hour a smile is 
 
 
 def decision_times(session: Session, bar: str) -> list[int]:
-    """Return the moments at which a session has surfaces: its close, and for minutes and quotes every half hour.
+    """Return the moments at which a session has surfaces: its close; of minutes and quotes every half hour.
 
     Examples
     --------
@@ -54,14 +54,16 @@ def at_decisions(rows: pl.DataFrame, session: Session, bar: str) -> pl.DataFrame
     Point in time: only rows with `available_at` at or before `asof`, and not older than `WINDOWS` allows.
     """
     if bar == "1d":
-        return rows.filter(pl.col("available_at") <= session.close_ns).with_columns(asof=pl.lit(session.close_ns))
+        return rows.filter(pl.col("available_at") <= session.close_ns).with_columns(
+            asof=pl.lit(session.close_ns)
+        )
     moments = decision_times(session, bar)
-    first = pl.col("available_at").cut([moment + 0.5 for moment in moments]).to_physical().cast(pl.Int64)
+    first = np.searchsorted(moments, rows["available_at"].to_numpy(), side="left")
     copies = []
     for later in range(WINDOWS[bar] // STEP):
-        place = first + later
-        asof = pl.lit(pl.Series(moments)).gather(place.clip(0, len(moments) - 1))
-        copies.append(rows.filter(place < len(moments)).with_columns(asof=asof))
+        inside = first + later < len(moments)
+        asof = np.asarray(moments, dtype=np.int64)[first[inside] + later]
+        copies.append(rows.filter(pl.Series(inside)).with_columns(asof=pl.Series(asof)))
     return (
         pl.concat(copies)
         .filter(pl.col("asof") - pl.col("available_at") < WINDOWS[bar])
@@ -81,10 +83,10 @@ def smile_points(rows: pl.DataFrame) -> pl.DataFrame:
     Returns
     -------
     pl.DataFrame
-        The columns of `SLICE`, years (to settlement at `asof`), forward, k (log-moneyness), vol, error (of the
-        volatility), option_type, in_the_money, available_at; sorted by `SLICE` and k. Contracts in the money
-        stand in where their strike has nothing else; an error is at least a tenth of a vol point, and half the
-        width of a quote.
+        The columns of `SLICE`, years (to settlement at `asof`), forward, k (log-moneyness), vol, error (of
+        the volatility), option_type, in_the_money, available_at; sorted by `SLICE` and k. Contracts in the
+        money stand in where their strike has nothing else; an error is at least a tenth of a vol point, and
+        half the width of a quote.
     """
     root = pl.col("occ_symbol").str.head(pl.col("occ_symbol").str.len_chars() - _OCC_TAIL)
     elapsed = (pl.col("asof") - pl.col("available_at")) / _NS_PER_YEAR
@@ -103,7 +105,9 @@ def smile_points(rows: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col("years") > _LEAST_YEARS, pl.col("error") <= _WIDEST_ERROR * pl.col("vol"))
         .sort(*SLICE, "strike", "in_the_money", "option_type")
         .unique([*SLICE, "strike"], keep="first", maintain_order=True)
-        .select(*SLICE, "years", "forward", "k", "vol", "error", "option_type", "in_the_money", "available_at")
+        .select(
+            *SLICE, "years", "forward", "k", "vol", "error", "option_type", "in_the_money", "available_at"
+        )
         .sort(*SLICE, "k")
     )
 
@@ -138,7 +142,9 @@ def fit_smiles(points: pl.DataFrame, bar: str, threads: int = 1) -> pl.DataFrame
     starts = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
     years = np.repeat(slices["years"].to_numpy()[fitted], sizes)
     found = fit(k, vol * vol * years, 1.0 / (2.0 * vol * years * error) ** 2, starts, threads)
-    numbers = {f"svi_{name}": found.params[:, place] for place, name in enumerate(("a", "b", "rho", "m", "sigma"))}
+    numbers = {
+        f"svi_{name}": found.params[:, place] for place, name in enumerate(("a", "b", "rho", "m", "sigma"))
+    }
     numbers |= {"min_g": found.min_g, "rmse": _errors(found.params, k, vol, error, years, sizes)}
     filled = slices.with_columns(
         pl.Series(name, _spread(values, fitted)).fill_nan(None) for name, values in numbers.items()
@@ -147,7 +153,7 @@ def fit_smiles(points: pl.DataFrame, bar: str, threads: int = 1) -> pl.DataFrame
 
 
 def surface_of(smiles: pl.DataFrame) -> Surface:
-    """Return the fitted slices as surfaces, one for each run of equal `GROUP`; sorted by `GROUP` and years."""
+    """Return the fitted slices as surfaces, one for each `GROUP`; they are sorted by it and by years."""
     sizes = smiles.group_by(GROUP, maintain_order=True).len()["len"].to_numpy()
     params = smiles.select("svi_a", "svi_b", "svi_rho", "svi_m", "svi_sigma").to_numpy()
     starts = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
@@ -155,7 +161,12 @@ def surface_of(smiles: pl.DataFrame) -> Surface:
 
 
 def _errors(
-    params: FloatArray, k: FloatArray, vol: FloatArray, error: FloatArray, years: FloatArray, sizes: NDArray[np.int64]
+    params: FloatArray,
+    k: FloatArray,
+    vol: FloatArray,
+    error: FloatArray,
+    years: FloatArray,
+    sizes: NDArray[np.int64],
 ) -> FloatArray:
     """Return each slice's root mean square error in volatility, weighted as it was fitted."""
     if not len(sizes):

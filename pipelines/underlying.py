@@ -65,7 +65,9 @@ def _newest(
         underlying_price=known["price"].gather(newest),
         underlying_ts_ns=known["at"].gather(newest),
         underlying_age_ns=rows["available_at"] - known["available_at"].gather(newest),
-        underlying_source=pl.select(pl.when(found).then(pl.lit(source)).otherwise(pl.lit("none"))).to_series(),
+        underlying_source=pl.select(
+            pl.when(found).then(pl.lit(source)).otherwise(pl.lit("none"))
+        ).to_series(),
     )
 
 

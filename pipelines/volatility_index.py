@@ -24,7 +24,9 @@ _FARTHEST = 2.0  # the nearer expiration at least half of 30 days away, the fart
 _SIDES = ("call_bid", "call_ask", "put_bid", "put_ask")
 
 
-def volatility_indices(quotes: pl.DataFrame, session: Session, rate: Callable[[float], float]) -> pl.DataFrame:
+def volatility_indices(
+    quotes: pl.DataFrame, session: Session, rate: Callable[[float], float]
+) -> pl.DataFrame:
     """Return the rows of `volatility_indices` of one session.
 
     Parameters
@@ -44,12 +46,13 @@ def volatility_indices(quotes: pl.DataFrame, session: Session, rate: Callable[[f
 
     Notes
     -----
-    The Cboe takes expirations of 23 to 37 days; here the two nearest around 30 days count if they are at least
-    15 and at most 60 days away, because few underlyings have weekly options. American options are taken as
-    they are, as in the Cboe's indices on single stocks.
+    The Cboe takes expirations of 23 to 37 days; here the two nearest around 30 days count if they are at
+    least 15 and at most 60 days away, because few underlyings have weekly options. American options are
+    taken as they are, as in the Cboe's indices on single stocks.
     """
     rows = [
-        _index_row(chain, session, rate) for _, chain in _chains(quotes, session).group_by(GROUP, maintain_order=True)
+        _index_row(chain, session, rate)
+        for _, chain in _chains(quotes, session).group_by(GROUP, maintain_order=True)
     ]
     return pl.DataFrame(rows, schema=table("volatility_indices").columns).sort(GROUP)
 
@@ -85,9 +88,9 @@ def _index_row(chain: pl.DataFrame, session: Session, rate: Callable[[float], fl
     terms = []
     for name, (root, expiration, minutes) in zip(("near", "next"), around, strict=True):
         of_term = chain.filter(pl.col("root") == root, pl.col("expiration") == expiration)
-        columns = (of_term[side].fill_null(np.nan).to_numpy() for side in _SIDES)
+        sides = {side: of_term[side].fill_null(np.nan).to_numpy() for side in _SIDES}
         years = minutes / MINUTES_PER_YEAR
-        found = term_variance(of_term["strike"].to_numpy(), *columns, years, rate(minutes / 1440.0))
+        found = term_variance(of_term["strike"].to_numpy(), **sides, years=years, rate=rate(minutes / 1440.0))
         if not isinstance(found, TermVariance):
             return row | {"reason": f"{name} expiration: {found}"}
         row |= {
@@ -105,7 +108,8 @@ def _around(chain: pl.DataFrame, asof: int) -> list[tuple[str, date, float]] | N
     """Return root, expiration and minutes of the expirations before and after 30 days."""
     terms = chain.select("root", "expiration").unique(maintain_order=True).rows()
     timed = sorted(
-        ((settlement_ns(expiration, root) - asof) / NS_PER_MINUTE, root, expiration) for root, expiration in terms
+        ((settlement_ns(expiration, root) - asof) / NS_PER_MINUTE, root, expiration)
+        for root, expiration in terms
     )
     near = [each for each in timed if TARGET_MINUTES / _FARTHEST <= each[0] <= TARGET_MINUTES]
     later = [each for each in timed if TARGET_MINUTES < each[0] <= TARGET_MINUTES * _FARTHEST]

@@ -27,7 +27,9 @@ _INDEX_ROOTS = {"SPXW": "SPX", "VIXW": "VIX", "NDXP": "NDX", "RUTW": "RUT", "XSP
 # Cash-settled at a value of the opening; their trading stops at the close of the session before.
 _AM_ROOTS = frozenset({"SPX", "VIX", "VIXW", "NDX", "RUT", "DJX", "MXEA", "MXEF", "SIXM"})
 # Cash-settled and exercised only at the end. OEX is an index option too, but an American one.
-_EUROPEAN_UNDERLYINGS = frozenset({"SPX", "XSP", "VIX", "NDX", "XND", "RUT", "MRUT", "DJX", "XEO", "MXEA", "MXEF"})
+_EUROPEAN_UNDERLYINGS = frozenset(
+    {"SPX", "XSP", "VIX", "NDX", "XND", "RUT", "MRUT", "DJX", "XEO", "MXEA", "MXEF"}
+)
 
 # Options on these trade for a quarter of an hour longer than the stock market: broad indices, and funds that
 # the exchanges list as such (brokers' tables of trading hours, 2026).
@@ -198,8 +200,8 @@ def is_european(underlying: str) -> bool:
 def settlement_ns(expiration: date, root: str) -> int:
     """Return the moment at which what an option pays is fixed, ns UTC: until then its price has a time value.
 
-    The open of the expiration's session for roots settled in the morning, its close for all others, 13:00 on a
-    half day. A Saturday in the symbol, or a holiday, means the session before.
+    The open of the expiration's session for roots settled in the morning, its close for all others, 13:00 on
+    a half day. A Saturday in the symbol, or a holiday, means the session before.
 
     Examples
     --------

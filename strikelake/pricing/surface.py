@@ -1,8 +1,8 @@
 """Numbers that sum up a volatility surface, from the SVI slices of its expirations.
 
 Between two expirations total variance is linear in time at equal log-moneyness, which allows no calendar
-arbitrage where the slices themselves have none; outside them volatility is flat, up to `REACH` times as near or
-as far.
+arbitrage where the slices themselves have none; outside them volatility is flat, up to `REACH` times as near
+or as far.
 
 Source: J. Gatheral, "The Volatility Surface", 2006, for interpolation in total variance.
 """
@@ -125,8 +125,8 @@ class Surface:
         Parameters
         ----------
         k_low, k_high
-            Range of log-moneyness that each slice was fitted on, shape (s,): only where a slice or the one
-            before it has data are the two compared.
+            Range of log-moneyness that each slice was fitted on, shape (s,). Two slices are compared where
+            both have data: beyond, one of them is extrapolated and a gap says nothing of the market.
 
         Returns
         -------
@@ -136,10 +136,10 @@ class Surface:
         gaps = np.zeros(len(self.years))
         if len(self.years) < 2:  # noqa: PLR2004 - two slices make a calendar
             return gaps
-        low, high = np.minimum(k_low[1:], k_low[:-1]), np.maximum(k_high[1:], k_high[:-1])
+        low, high = np.maximum(k_low[1:], k_low[:-1]), np.minimum(k_high[1:], k_high[:-1])
         k = low + (high - low) * np.linspace(0.0, 1.0, _POINTS)[:, None]
         below = total_variance(self.params[:-1], k) - total_variance(self.params[1:], k)
-        gaps[1:] = np.maximum(below.max(axis=0), 0.0)
+        gaps[1:] = np.where(high >= low, np.maximum(below.max(axis=0), 0.0), 0.0)
         gaps[self.starts[:-1]] = 0.0
         return gaps
 

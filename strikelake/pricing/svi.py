@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from strikelake.pricing.arrays import FloatArray
-
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+    from strikelake.pricing.arrays import FloatArray
 
 FEWEST = 5
 """Contracts that a slice needs: as many as it has parameters."""

@@ -1,14 +1,15 @@
 """Raw SVI fitted to one expiration after another, compiled.
 
-With y = (k - m) / sigma the slice is a constant and two hyperbolas, w(k) = a + u p(y) + v p(-y) with
-p(y) = (sqrt(1 + y^2) + y) / 2, so that for given (m, sigma) the best (a, u, v) solve a least-squares problem in
-a box: u, v >= 0 for a convex slice, u, v <= 2 sigma for wings that Lee's formula allows. What is left is a search
-in two dimensions. A slice that would allow butterfly arbitrage is blended with a flat one just far enough not
-to, and the search minimises the error of the blended slice: every result is free of it on the grid.
+With y = (k - m) / sigma the slice is a constant and two hyperbolas, w(k) = a + u p(y) + v p(-y) with p(y) =
+(sqrt(1 + y^2) + y) / 2, so that for given (m, sigma) the best (a, u, v) solve a least-squares problem in a
+box: u, v >= 0 for a convex slice, u, v <= 2 sigma for wings that Lee's formula allows. What is left is a
+search in two dimensions. A slice that would allow butterfly arbitrage is blended with a flat one just far
+enough not to, and the search minimises the error of the blended slice: every result is free of it on the
+grid.
 
 Sources: J. Gatheral, A. Jacquier, "Arbitrage-free SVI volatility surfaces", 2014; Zeliade Systems,
-"Quasi-explicit calibration of Gatheral's SVI model", 2009; R. Lee, "The moment formula for implied volatility at
-extreme strikes", 2004.
+"Quasi-explicit calibration of Gatheral's SVI model", 2009; R. Lee, "The moment formula for implied
+volatility at extreme strikes", 2004.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def raw(a: float, b: float, rho: float, m: float, sigma: float, k: float) -> tup
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def durrleman(a: float, b: float, rho: float, m: float, sigma: float, k: float) -> float:
-    """Return Durrleman's g(k), the sign of the density that the slice implies; -inf where w is not positive."""
+    """Return Durrleman's g(k), the sign of the implied density; -inf where w is not positive."""
     w, slope, bend = raw(a, b, rho, m, sigma, k)
     if not w > 0.0:
         return -np.inf
@@ -155,17 +156,17 @@ def _moved(
     center: FloatArray,
     stretch: float,
 ) -> tuple[float, float, float]:
-    """Return the point `stretch` times as far beyond the center as the worst one is before it, and its error."""
+    """Return the point `stretch` times as far beyond the center as the worst is before it, and its error."""
     m = min(max(center[0] + stretch * (center[0] - worst[0]), box[0]), box[1])
     log_sigma = min(max(center[1] + stretch * (center[1] - worst[1]), box[2]), box[3])
     return m, log_sigma, _candidate(k, w, weight, m, np.exp(log_sigma), span, np.empty(5))
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _search(
+def _search(  # noqa: C901 - one compiled loop of an algorithm with five cases
     k: FloatArray, w: FloatArray, weight: FloatArray, box: FloatArray, span: float, out: FloatArray
 ) -> float:
-    """Search (m, ln sigma) by Nelder and Mead from the slice in `out`; write the best and return its error."""
+    """Search (m, ln sigma) by Nelder and Mead from the slice in `out`; write the best, return its error."""
     size = 0.1 * (box[1] - box[0])
     x, f = np.empty((3, 2)), np.empty(3)
     x[:, 0], x[:, 1] = out[3], np.log(out[4])
@@ -227,9 +228,7 @@ def _middle(values: FloatArray) -> float:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _without_outliers(
-    k: FloatArray, w: FloatArray, weight: FloatArray, fitted: FloatArray
-) -> FloatArray:
+def _without_outliers(k: FloatArray, w: FloatArray, weight: FloatArray, fitted: FloatArray) -> FloatArray:
     """Return the weights with those of contracts far from the slice lowered, after Huber."""
     gaps = np.empty(len(k))
     for i in range(len(k)):
@@ -245,7 +244,12 @@ def _without_outliers(
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def fit_slices(
-    k: FloatArray, w: FloatArray, weight: FloatArray, starts: NDArray[np.int64], params: FloatArray, min_g: FloatArray
+    k: FloatArray,
+    w: FloatArray,
+    weight: FloatArray,
+    starts: NDArray[np.int64],
+    params: FloatArray,
+    min_g: FloatArray,
 ) -> None:
     """Write the slice of each group of contracts.
 

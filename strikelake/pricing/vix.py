@@ -83,9 +83,7 @@ def term_variance(
     Without a bid an option is left out, and beyond two strikes in a row without one all are. The call and the
     put at K_0 are averaged. dK is half the distance between the neighbours used, at the ends the whole.
     """
-    columns = broadcast(
-        strike=strike, call_bid=call_bid, call_ask=call_ask, put_bid=put_bid, put_ask=put_ask
-    )
+    columns = broadcast(strike=strike, call_bid=call_bid, call_ask=call_ask, put_bid=put_bid, put_ask=put_ask)
     order = np.argsort(columns[0])
     strikes, *sides = (column[order] for column in columns)
     call_bids, call_asks, put_bids, put_asks = (np.nan_to_num(side) for side in sides)
@@ -116,7 +114,9 @@ def term_variance(
     return TermVariance(variance, forward, float(strikes[center]), strikes[used], contributions)
 
 
-def _outward(places: np.ndarray[tuple[int], np.dtype[np.int64]], bids: FloatArray, asks: FloatArray) -> list[int]:
+def _outward(
+    places: np.ndarray[tuple[int], np.dtype[np.int64]], bids: FloatArray, asks: FloatArray
+) -> list[int]:
     """Return the places with a bid, going outward until two in a row have none."""
     kept, missing = [], 0
     for place in places.tolist():

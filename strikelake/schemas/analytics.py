@@ -118,8 +118,8 @@ class Smiles(_Expiration):
     """The raw SVI slice of one expiration at one moment, or the status that says why there is none.
 
     Total variance w(k) = a + b (rho (k - m) + sqrt((k - m)^2 + sigma^2)) with k = ln(K / forward). `min_g` is
-    the least value of Durrleman's function on the grid that was checked (no butterfly arbitrage where it is not
-    negative), `calendar_gap` how far the slice dips below the one before it, in total variance.
+    the least value of Durrleman's function on the grid that was checked (no butterfly arbitrage where it is
+    not negative), `calendar_gap` how far the slice dips below the one before it, in total variance.
     """
 
     svi_a = _number()
@@ -141,10 +141,10 @@ class Smiles(_Expiration):
 class Surfaces(_Asof):
     """One underlying's volatility surface at one moment in numbers; `reason` says why any of them is null.
 
-    Volatilities per square root of a year. Risk reversal (call less put) and butterfly (mean of the wings less
-    the money) are those of 25 forward delta at 30 days. `term_slope` is 90 less 30 days. `iv_rank` is where
-    `atm_iv_30d` lies between the least (0) and the greatest (1) close of the last 252 sessions, this row's
-    included, `iv_rank_sessions` of which had one. `realized_vol` is that of 21 sessions' closes.
+    Volatilities per square root of a year. Risk reversal (call less put) and butterfly (mean of the wings
+    less the money) are those of 25 forward delta at 30 days. `term_slope` is 90 less 30 days. `iv_rank` is
+    where `atm_iv_30d` lies between the least (0) and the greatest (1) close of the last 252 sessions, this
+    row's included, `iv_rank_sessions` of which had one. `realized_vol` is that of 21 sessions' closes.
     """
 
     atm_iv_7d = _number()

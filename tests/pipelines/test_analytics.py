@@ -6,8 +6,9 @@ from math import exp
 import polars as pl
 import pytest
 
-from pipelines.analytics import analyse, newest_curve, price_rows, with_terms
+from pipelines.analytics import analyse, price_rows, with_terms
 from pipelines.ingest import ingest
+from pipelines.rates import newest_curve
 from pipelines.underlying import with_underlying
 from strikelake.calendar import NS_PER_MINUTE, et_ns, session
 from strikelake.contracts import occ_columns

@@ -82,7 +82,8 @@ def test_interpolated_slices_have_no_calendar_arbitrage():
     assert surface.calendar_gaps(np.full(2, -0.5), np.full(2, 0.5)).tolist() == [0.0, 0.0]
     for k in (-0.3, 0.0, 0.3):
         near, far = (
-            price(1, 1.0, np.exp(k), 1.0, 0.0, np.sqrt(surface.total_variance(k, years)[0])) for years in (0.12, 0.13)
+            price(1, 1.0, np.exp(k), 1.0, 0.0, np.sqrt(surface.total_variance(k, years)[0]))
+            for years in (0.12, 0.13)
         )
         assert near < far
     assert surface.total_variance(0.1, 0.2)[0] == pytest.approx(float(total_variance(surface.params[1], 0.1)))
