@@ -165,12 +165,17 @@ def test_surfaces_of_a_lake_give_back_the_volatility_it_was_priced_with(priced_l
     span = date(2025, 1, 2), date(2025, 2, 18)
     report = build_surfaces(lake, *span)
     assert (report.sessions, report.skipped) == (31, 0)
-    assert (report.smiles, report.indices) == ({"fitted": 124}, {})
+    assert set(report.smiles) == {"fitted", "one_sided"}  # the walks leave the strikes at times
     rows = lake.scan("surfaces").collect().sort("asof", "underlying")
-    assert rows.height == 62
-    assert rows["atm_iv_60d"].to_list() == pytest.approx([0.3] * 62, abs=0.003)
-    assert (rows["butterfly_free"].all(), rows["available_at"].to_list()) == (True, rows["asof"].to_list())
-    assert rows["iv_rank_sessions"].to_list()[-1] > 20
+    assert (rows.height, sum(report.surfaces.values()), report.indices) == (62, 62, {})
+    levels = rows["atm_iv_60d"].drop_nulls()
+    assert levels.len() > 40
+    assert levels.to_list() == pytest.approx([0.3] * levels.len(), abs=0.003)
+    assert (rows["butterfly_free"].drop_nulls().all(), rows["available_at"].to_list()) == (
+        True,
+        rows["asof"].to_list(),
+    )
+    assert rows["iv_rank_sessions"].max() == 20
     assert rows.filter(pl.col("asof") == rows["asof"].max())["realized_vol"].is_between(0.1, 0.6).all()
     _assert_a_second_run_does_nothing(lake, span)
     _assert_history_alone_gives_the_same(priced_lake, tmp_path, rows)
