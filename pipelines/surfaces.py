@@ -239,6 +239,7 @@ class _Realized:
             bars = pl.DataFrame(schema={"ticker": pl.String, "date": pl.Date, "close": pl.Float64})
         change = pl.col("close").log().diff().over("ticker")
         vol = (change**2).rolling_mean(REALIZED_SESSIONS).sqrt() * np.sqrt(_YEAR)
+        vol = vol.round(10)  # the last digits depend on where the range begins
         self._vols = bars.sort("ticker", "date").select(
             "date", underlying="ticker", realized_vol=vol.over("ticker")
         )
