@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from strikelake.calendar import NS_PER_MINUTE, et_date
+from strikelake.calendar import et_date
 from strikelake.sandbox import alpaca_json, queries
 from strikelake.sandbox.desk_orders import RefusalError
 
@@ -22,8 +22,6 @@ _SATURDAY = 5
 _DEFAULT_CONTRACTS, _MAX_CONTRACTS = 100, 10_000
 _DEFAULT_SNAPSHOTS, _MAX_SNAPSHOTS = 100, 1_000
 _KINDS = {"call": "C", "put": "P"}
-STALE_NS = 30 * NS_PER_MINUTE
-"""How old `broker.stale_quotes` makes a quote."""
 
 
 async def contracts(request: Request, venue: Venue) -> Any:
@@ -59,7 +57,7 @@ async def contract(request: Request, venue: Venue) -> Any:
 
 async def latest_quotes(request: Request, venue: Venue) -> Any:
     """Return the last quotes of some contracts."""
-    now = _quote_time(request, venue)
+    now = venue.quote_time("broker.stale_quotes", f"GET {request.url.path}")
     shown = {listing.contract.occ_symbol: _quote(listing, now) for listing in _asked(request, venue)}
     return {"quotes": {symbol: quote for symbol, quote in shown.items() if quote}}
 
@@ -99,7 +97,7 @@ def _asked(request: Request, venue: Venue) -> list[Listing]:
 
 
 def _snapshots(request: Request, venue: Venue, found: list[Listing]) -> Json:
-    now = _quote_time(request, venue)
+    now = venue.quote_time("broker.stale_quotes", f"GET {request.url.path}")
     size = queries.count(request.query_params, "limit", _DEFAULT_SNAPSHOTS, _MAX_SNAPSHOTS)
     page, token = queries.page(found, request.query_params, size)
     shown = {listing.contract.occ_symbol: _snapshot(listing, now) for listing in page}
@@ -142,8 +140,3 @@ def _risk(listing: Listing, now: int) -> Json:
         "impliedVolatility": vol,
         "greeks": {name: float(getattr(found, name)) / by for name, by in scale.items()},
     }
-
-
-def _quote_time(request: Request, venue: Venue) -> int:
-    stale = venue.faults.take("broker.stale_quotes", f"GET {request.url.path}")
-    return venue.now - STALE_NS if stale else venue.now

@@ -123,8 +123,7 @@ class Desk:
             child.status = Status.ACCEPTED if works else Status.HELD
             order.children.append(child)
         self.notify(Update("accepted", order, now))
-        if self.faults is not None and self.faults.take("broker.reject", ticket.legs[0].symbol):
-            self._end(order, Status.REJECTED, now)
+        order.refused = self._fault("broker.reject", order)
         return order
 
     def replace(self, order: DeskOrder, ticket: Ticket, now: int) -> DeskOrder:
@@ -224,13 +223,16 @@ class Desk:
         """Send accepted orders to the exchange: at once in the session, otherwise at its open."""
         for order in self.open_orders():
             sent = max(order.submitted_ns, current_session(order.submitted_ns).open_ns)
-            if order.status is Status.ACCEPTED and order.submitted_ns < now and sent <= now:
+            if order.status is not Status.ACCEPTED or order.submitted_ns >= now or sent > now:
+                continue
+            if order.refused:
+                self._end(order, Status.REJECTED, sent)
+            else:
                 order.status = Status.NEW
                 self.notify(Update("new", order, sent))
 
     def _book(self, order: DeskOrder, fill: Match) -> None:
-        symbol = order.ticket.legs[0].symbol
-        if fill.units > 1 and self.faults is not None and self.faults.take("broker.partial_fill", symbol):
+        if fill.units > 1 and self._fault("broker.partial_fill", order):
             fill, order.stuck = replace(fill, units=fill.units // 2), True
         left_before = order.remaining
         order.fills.append(fill)
@@ -282,6 +284,9 @@ class Desk:
                 other.ticket = replace(other.ticket, quantity=left)
             else:
                 self._end(other, Status.CANCELED, fill.ts_ns)
+
+    def _fault(self, name: str, order: DeskOrder) -> bool:
+        return self.faults is not None and self.faults.take(name, order.ticket.legs[0].symbol)
 
     def _end(self, order: DeskOrder, status: Status, moment: int) -> None:
         """End an order and the exits that hang on it."""

@@ -186,8 +186,9 @@ class DeskOrder:
         Ids of the order whose place it took, and of the one that took its own.
     parent, children
         The order of a bracket, OCO or OTO that this one belongs to, and those that belong to it.
-    stuck
-        Whether nothing more fills: a fault, see `broker.partial_fill`.
+    stuck, refused
+        Whether nothing more fills, and whether the exchange will not take it: the faults
+        `broker.partial_fill` and `broker.reject`.
     """
 
     order_id: str
@@ -205,6 +206,7 @@ class DeskOrder:
     parent: DeskOrder | None = field(default=None, repr=False)
     children: list[DeskOrder] = field(default_factory=list, repr=False)
     stuck: bool = False
+    refused: bool = False
 
     @property
     def filled(self) -> int:

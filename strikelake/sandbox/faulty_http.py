@@ -18,7 +18,7 @@ BEFORE = (*(f"http_{status}" for status in STATUSES), "html", "hang")
 """The request is not carried out."""
 AFTER = (*(f"http_{status}_after" for status in STATUSES), "hang_after", "reset", "broken_json")
 """The request is carried out, and its answer is lost or spoilt."""
-LATER_PAGE = (*AFTER, "bad_page")
+LATER_PAGE = (*AFTER, "bad_page", "empty_page")
 _RETRY_AFTER = b"1"
 _PAGE_MARKS = (b"cursor=", b"page_token=", b"page_marker=")
 
@@ -31,7 +31,8 @@ def faulty(surface: Surface) -> Middleware:
 class FaultyHttp:
     """Spoils answers on demand: `surface.http_504`, `surface.reset` and so on, where the sandbox knows them.
 
-    An opportunity is a request, `METHOD /path`. `bad_page` counts only requests for a later page.
+    An opportunity is a request, `METHOD /path`. `bad_page` and `empty_page` count only requests for a later
+    page.
     """
 
     def __init__(self, app: ASGIApp, surface: Surface) -> None:
@@ -94,13 +95,18 @@ async def _spoil(kind: str, answer: _Answer, receive: Receive, send: Send) -> No
         # Give the part time to leave; a return without an end closes the connection.
         await asyncio.sleep(0.05)
     elif kind in {"broken_json", "bad_page"}:
-        half = answer.body[: len(answer.body) // 2]
-        headers = [(k, v) for k, v in answer.start["headers"] if k != b"content-length"]
-        length = (b"content-length", str(len(half)).encode())
-        await send({**answer.start, "headers": [*headers, length]})
-        await send(_body(half))
+        await _send_instead(answer.body[: len(answer.body) // 2], answer, send)
+    elif kind == "empty_page":
+        await _send_instead(b'{"status":"OK"}', answer, send)
     else:
         await _send_status(HTTPStatus(int(kind.removeprefix("http_").removesuffix("_after"))), send)
+
+
+async def _send_instead(content: bytes, answer: _Answer, send: Send) -> None:
+    headers = [(k, v) for k, v in answer.start["headers"] if k != b"content-length"]
+    length = (b"content-length", str(len(content)).encode())
+    await send({**answer.start, "headers": [*headers, length]})
+    await send(_body(content))
 
 
 async def _send_status(status: HTTPStatus, send: Send) -> None:

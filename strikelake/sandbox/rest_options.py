@@ -47,7 +47,8 @@ async def chain(call: Call) -> dict[str, Any]:
         if listing.contract.underlying == underlying and matches(_terms(listing), call.query)
     ]
     page = call.page(found, _CHAIN_LIMIT, _CHAIN_MOST)
-    return page | {"results": [snapshot(listing, call) for listing in page["results"]]}
+    quoted = call.venue.quote_time("rest.stale_quotes", f"GET {call.request.url.path}")
+    return page | {"results": [snapshot(listing, call, quoted) for listing in page["results"]]}
 
 
 async def one_contract(call: Call) -> dict[str, Any]:
@@ -56,13 +57,13 @@ async def one_contract(call: Call) -> dict[str, Any]:
     listing = call.venue.exchange.listings.get(call.path("contract").removeprefix("O:"))
     if listing is None or listing.contract.underlying != call.path("underlying"):
         raise ProblemError(404, f"Options contract {call.path('contract')} not found.")
-    return {"results": snapshot(listing, call)}
+    return {"results": snapshot(listing, call, call.now)}
 
 
-def snapshot(listing: Listing, call: Call) -> dict[str, Any]:
-    """Return one contract as the chain shows it."""
+def snapshot(listing: Listing, call: Call, quoted: int) -> dict[str, Any]:
+    """Return one contract as the chain shows it, with its last quote at `quoted` (ns UTC)."""
     terms, venue = _terms(listing), call.venue
-    row = listing.tape.last(venue.now)
+    row = listing.tape.last(quoted)
     sign, strike = (1.0 if terms["contract_type"] == "call" else -1.0), terms["strike_price"]
     details = {"exercise_style": "american", "shares_per_contract": 100}
     shown: dict[str, Any] = {

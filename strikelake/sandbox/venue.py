@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from strikelake.calendar import NS_PER_MINUTE
 from strikelake.sandbox import order_json
 from strikelake.sandbox.desk import BrokerConfig, Desk, Update
 from strikelake.sandbox.fault_table import KNOWN
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from strikelake.sandbox.exchange import Exchange
+
+STALE_NS = 30 * NS_PER_MINUTE
+"""How old the faults `broker.stale_quotes` and `rest.stale_quotes` make a quote."""
 
 
 @dataclass(slots=True)
@@ -62,6 +66,10 @@ class Venue:
             self.now = moment
             self.desk.advance(moment)
         return self.now
+
+    def quote_time(self, fault: str, what: str) -> int:
+        """Return the time whose quotes an answer shows, ns UTC: now, or long ago when the fault is due."""
+        return self.now - STALE_NS if self.faults.take(fault, what) else self.now
 
     def _tell(self, told: Update) -> None:
         """Pass an update on as it is now: the order goes on changing."""

@@ -154,9 +154,22 @@ def fault(sandbox):
 
 
 @pytest.fixture
-def listener(alpaca, sandbox):
+def make_listener(alpaca, sandbox):
+    """Make listeners, and end them all."""
+    made = []
+
+    def make():
+        made.append(Listener(alpaca, sandbox))
+        return made[-1]
+
+    yield make
+    for listener in made:
+        listener.stop()
+
+
+@pytest.fixture
+def listener(make_listener):
     """The broker's updates, listened to."""
-    found = Listener(alpaca, sandbox)
+    found = make_listener()
     found.start()
-    yield found
-    found.stop()
+    return found

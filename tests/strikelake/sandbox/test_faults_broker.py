@@ -1,11 +1,16 @@
 """Faults of the broker's REST: what alpaca-py makes of each, and what `place` over our adapter does."""
 
+import threading
+from contextlib import suppress
 from decimal import Decimal
 
 import pytest
+from requests.exceptions import ChunkedEncodingError, JSONDecodeError
 
 from pipelines.place import OrderDesk, place
+from pipelines.reconcile import reconcile
 from strikelake.brokers.alpaca import AlpacaBroker
+from strikelake.calendar import NS_PER_MINUTE, et_ns, from_datetime
 from strikelake.journal.intents import IntentJournal
 from strikelake.orders import Effect, Leg, OrderIntent, OrderStatus, Side, client_order_id
 
@@ -124,3 +129,119 @@ def test_ours_places_one_order_whatever_the_answer(client, desk, intent, fault, 
     fault(f"broker.http_{status}{when}")
     place_once(desk, intent, client)
     assert "unknown" in states(desk, intent)
+
+
+def waits(client, order, seconds=0.5):
+    """Send an order from another thread; return whether it still waits after a while."""
+
+    def send():
+        with suppress(Exception):
+            client.submit_order(order)
+
+    thread = threading.Thread(target=send, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return thread.is_alive()
+
+
+@pytest.mark.fault("broker.hang")
+@pytest.mark.fault("broker.hang_after")
+@pytest.mark.parametrize(("kind", "placed"), [("hang", 0), ("hang_after", 1)])
+def test_alpaca_waits_for_ever(alpaca, sandbox, client, order, fault, kind, placed):
+    hanging = alpaca.TradingClient(sandbox.broker_key, sandbox.broker_secret, url_override=sandbox.broker_url)
+    fault(f"broker.{kind}")
+    assert waits(hanging, order)
+    assert len(names(client)) == placed
+
+
+@pytest.mark.fault("broker.reset")
+@pytest.mark.fault("broker.broken_json")
+@pytest.mark.parametrize(
+    ("kind", "error"), [("reset", ChunkedEncodingError), ("broken_json", JSONDecodeError)]
+)
+def test_alpaca_loses_the_order_that_it_placed(client, order, fault, kind, error):
+    fault(f"broker.{kind}")
+    with pytest.raises(error):
+        client.submit_order(order)
+    assert len(names(client)) == 1
+
+
+@pytest.mark.fault("broker.html")
+def test_alpaca_cannot_read_a_proxys_page(alpaca, client, order, fault):
+    fault("broker.html")
+    with pytest.raises(alpaca.APIError) as error:
+        client.submit_order(order)
+    assert error.value.status_code == 502
+    with pytest.raises(ValueError, match="Expecting value"):
+        _ = error.value.code
+    assert names(client) == []
+
+
+@pytest.mark.parametrize("kind", ["html", "hang", "hang_after", "reset", "broken_json"])
+def test_ours_places_one_order_whatever_is_lost(client, desk, intent, fault, kind):
+    fault(f"broker.{kind}")
+    place_once(desk, intent, client)
+    assert "unknown" in states(desk, intent)
+
+
+@pytest.mark.fault("broker.reject")
+def test_alpaca_returns_an_order_that_is_rejected(client, clock, sandbox, order, desk, intent, fault):
+    clock.sleep_until(et_ns(sandbox.live_session, "10:00"))
+    fault("broker.reject", times=2)
+    placed = client.submit_order(order)
+    assert placed.status.value == "accepted"
+    place(intent, "A1", desk)
+    clock.sleep_until(clock.now() + NS_PER_MINUTE)
+    assert client.get_order_by_id(placed.id).status.value == "rejected"
+    reconcile("A1", desk)
+    assert states(desk, intent)[-1] == "rejected"
+
+
+@pytest.mark.fault("broker.partial_fill")
+def test_a_cancelled_order_may_have_bought(alpaca, client, clock, sandbox, calls, desk, fault):
+    clock.sleep_until(et_ns(sandbox.live_session, "10:00"))
+    fault("broker.partial_fill")
+    order = alpaca.requests.LimitOrderRequest(
+        symbol=calls[6], qty=2, side="buy", time_in_force="day", limit_price=60, client_order_id="sl-part"
+    )
+    placed = client.submit_order(order)
+    clock.sleep_until(clock.now() + 30 * NS_PER_MINUTE)
+    assert client.get_order_by_id(placed.id).status.value == "partially_filled"
+    client.cancel_order_by_id(placed.id)
+    cancelled = client.get_order_by_id(placed.id)
+    assert (cancelled.status.value, client.get_open_position(calls[6]).qty) == ("canceled", "1")
+    state = desk.broker.order("sl-part")
+    assert (state.status, state.filled_quantity) == (OrderStatus.CANCELED, 1)
+    [position] = desk.broker.positions()
+    assert (position.occ_symbol, position.quantity) == (calls[6], 1)
+
+
+@pytest.mark.fault("broker.wrong_clock")
+def test_alpaca_believes_its_clock(client, clock, sandbox, desk, intent, fault):
+    clock.sleep_until(et_ns(sandbox.live_session, "10:00"))
+    assert client.get_clock().is_open
+    fault("broker.wrong_clock", times=2)
+    wrong = client.get_clock()
+    assert not wrong.is_open
+    assert from_datetime(wrong.next_open) < clock.now()
+    place_once(desk, intent, client)
+    # Ours has not asked: the second wrong answer is still to come.
+    assert not client.get_clock().is_open
+
+
+@pytest.mark.fault("broker.stale_quotes")
+def test_alpaca_hands_old_quotes_on(sandbox, clock, calls, fault):
+    from alpaca.data.historical.option import OptionHistoricalDataClient
+    from alpaca.data.requests import OptionLatestQuoteRequest
+
+    clock.sleep_until(et_ns(sandbox.live_session, "11:00"))
+    data = OptionHistoricalDataClient(
+        sandbox.broker_key, sandbox.broker_secret, url_override=sandbox.broker_url
+    )
+    fault("broker.stale_quotes")
+    old, now = (
+        data.get_option_latest_quote(OptionLatestQuoteRequest(symbol_or_symbols=calls[3]))[calls[3]]
+        for _ in range(2)
+    )
+    assert from_datetime(old.timestamp) <= clock.now() - 30 * NS_PER_MINUTE < from_datetime(now.timestamp)
+    assert old.bid_price > 0
