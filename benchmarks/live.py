@@ -25,6 +25,7 @@ import polars as pl
 
 from features.bars import resample
 from features.catalog import build, catalog, history_sessions
+from features.facts import FACTS
 from pipelines.analytics import analyse
 from pipelines.featurize import History, history, live_features
 from pipelines.ingest import ingest
@@ -133,8 +134,10 @@ class Round:
 
     def twice(self) -> "Round":
         """Return the same with every underlying under a second name too."""
-        options = self.history.options
-        known = None if options is None else doubled(options, "underlying")
+        known = {
+            name: doubled(rows, "underlying") if FACTS[name].by_underlying else rows
+            for name, rows in self.history.facts.items()
+        }
         bars = doubled(self.history.bars, "underlying")
         return Round(History(bars, known), doubled(self.minutes, "ticker"))
 
@@ -197,7 +200,7 @@ def plan(day: date, known: Round) -> SessionPlan:
         limits_for(tier, "medium", RiskRules()), max_daily_loss=Decimal(1), max_portfolio_risk=Decimal(1)
     )
     pairs = {frozenset({a, b}): 0.0 for a in names for b in names if a < b}
-    return SessionPlan(day, names, limits, known.history.bars, known.history.options, 0.04, pairs)
+    return SessionPlan(day, names, limits, known.history.bars, known.history.facts, 0.04, pairs)
 
 
 def show(reports: Sequence[SessionReport], waits: Sequence[float]) -> float:
@@ -236,7 +239,7 @@ def compare(bars: dict[int, pl.DataFrame], known: Round, reports: Sequence[Sessi
 
 def features(known: Round, minutes: pl.DataFrame, asof: int) -> pl.DataFrame:
     """Return a decision's features as the trader computes them."""
-    return live_features(known.history.bars, minutes, known.history.options, asof)
+    return live_features(known.history.bars, minutes, known.history.facts, asof)
 
 
 def resampled_again(known: Round, minutes: pl.DataFrame, asof: int) -> pl.DataFrame:
@@ -244,7 +247,7 @@ def resampled_again(known: Round, minutes: pl.DataFrame, asof: int) -> pl.DataFr
     columns = ["date", "ticker", "ts_ns", "open", "high", "low", "close", "volume", "available_at"]
     both = pl.concat([known.minutes.select(columns), minutes.select(columns)])
     seen = both.filter(pl.col("available_at") <= asof).unique(["ticker", "ts_ns"], keep="last")
-    return build(resample(seen), known.history.options).filter(pl.col("asof") == asof)
+    return build(resample(seen), known.history.facts).filter(pl.col("asof") == asof)
 
 
 def core_wait_ms() -> float:

@@ -3,53 +3,111 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
-import numpy as np
 import polars as pl
 
-from features import market, options_flow, price, session, volatility, volume
+from features import (
+    calendar,
+    engine,
+    events,
+    options_flow,
+    price,
+    universe,
+    volatility,
+    volatility_index,
+    volume,
+)
 from features.bars import bars_per_session
-from features.context import attach
+from features.feature import BARS, Definition, Feature
+from features.panel import Panel
+from strikelake.errors import FeatureError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from types import ModuleType
 
-    from features.feature import Feature, FloatArray
+    from features.facts import Facts
 
 _KEY = ("asof", "underlying", "date")
+_FAMILIES = (price, volume, volatility, options_flow, universe, volatility_index, events, calendar)
 
 
 def catalog() -> dict[str, Feature]:
-    """Return every feature by name, in the order of columns."""
-    families = (price, volume, volatility, session, market, options_flow)
-    return {feature.name: feature for family in families for feature in family.features()}
+    """Return every feature by name, family by family."""
+    found = [feature for module in _FAMILIES for feature in collect(module).values()]
+    order = list(dict.fromkeys(feature.family for feature in found))
+    return {f.name: f for f in sorted(found, key=lambda f: order.index(f.family))}
 
 
-def choose(
-    names: Sequence[str] | None = None, features: Mapping[str, Feature] | None = None
-) -> dict[str, Feature]:
-    """Return the named features, all when `names` is None; `features` stands in for the catalogue.
+def collect(module: ModuleType) -> dict[str, Feature]:
+    """Return the features that a module declares, in its order.
+
+    They are its decorated functions, its `Feature` objects, and what its function `features()` returns.
 
     Raises
     ------
-    ValueError
+    FeatureError
+        When two have one name.
+    """
+    found: list[Feature] = []
+    for value in vars(module).values():
+        if isinstance(value, Definition) and value.function.__module__ == module.__name__:
+            found += value.features
+        elif isinstance(value, Feature):
+            found.append(value)
+    listed = getattr(module, "features", None)
+    if callable(listed) and not isinstance(listed, Definition):
+        found += listed()
+    names = [feature.name for feature in found]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise FeatureError(
+            f"{module.__name__} declares {', '.join(twice)} twice: give each a name of its own"
+        )
+    return {feature.name: feature for feature in found}
+
+
+def families(features: Mapping[str, Feature] | None = None) -> dict[str, list[Feature]]:
+    """Return the features of each family; `features` stands in for the catalogue."""
+    found: dict[str, list[Feature]] = {}
+    for feature in (catalog() if features is None else features).values():
+        found.setdefault(feature.family, []).append(feature)
+    return found
+
+
+def choose(
+    names: Iterable[str] | None = None, features: Mapping[str, Feature] | None = None
+) -> dict[str, Feature]:
+    """Return the named features, all when `names` is None; `features` stands in for the catalogue.
+
+    A family's name stands for all its features.
+
+    Raises
+    ------
+    FeatureError
         When a name is unknown; the message names the nearest.
     """
     known = catalog() if features is None else features
     if names is None:
         return dict(known)
+    groups = families(known)
+    chosen: dict[str, Feature] = {}
     for name in names:
-        if name not in known:
-            near = ", ".join(get_close_matches(name, known, n=3, cutoff=0.0))
-            raise ValueError(f"there is no feature {name!r}: the nearest names are {near}")
-    return {name: known[name] for name in names}
+        if name in known:
+            chosen[name] = known[name]
+        elif name in groups:
+            chosen |= {feature.name: feature for feature in groups[name]}
+        else:
+            near = ", ".join(get_close_matches(name, [*known, *groups], n=3, cutoff=0.0))
+            raise FeatureError(f"there is no feature {name!r}: the nearest names are {near}")
+    return chosen
 
 
-def max_lookback(names: Sequence[str] | None = None) -> int:
-    """Return how many bars of history the named features need, the current one included."""
-    return max(feature.lookback for feature in choose(names).values())
+def max_lookback(features: Iterable[Feature] | None = None) -> int:
+    """Return how many bars of history features need, the current one included."""
+    chosen = catalog().values() if features is None else features
+    return max((feature.lookback for feature in chosen if feature.on == BARS), default=1)
 
 
 def history_sessions(bar: str, names: Sequence[str] | None = None) -> int:
@@ -63,94 +121,85 @@ def history_sessions(bar: str, names: Sequence[str] | None = None) -> int:
     >>> history_sessions("30m", ["return_1"]), history_sessions("1d", ["rsi_7"])
     (10, 336)
     """
-    return max(10, -(-3 * max_lookback(names) // (2 * bars_per_session(bar))))
+    return sessions_of_history(bar, choose(names).values())
+
+
+def sessions_of_history(bar: str, features: Iterable[Feature]) -> int:
+    """Return the same for features that need not be the catalogue's."""
+    return max(10, -(-3 * max_lookback(features) // (2 * bars_per_session(bar))))
 
 
 def build(
     bars: pl.DataFrame,
-    options: pl.DataFrame | None = None,
-    names: Sequence[str] | None = None,
+    facts: Facts | None = None,
+    names: Iterable[str] | None = None,
     *,
     features: Mapping[str, Feature] | None = None,
+    threads: int = 1,
 ) -> pl.DataFrame:
     """Return the value of each feature at the end of each bar.
 
     The same call serves years of history and the live window: a value depends on the feature's last
-    `lookback` bars of the same segment and on nothing that became available after `asof`.
+    `lookback` rows of the same series and on nothing that became available after `asof`.
 
     Parameters
     ----------
     bars
         A frame of bars (`features.bars.COLUMNS`), in any order.
-    options
-        Option summaries (`features.options_flow.SUMMARY`); without them the options features are null.
+    facts
+        Tables of facts (`features.facts.FACTS`); features that need one that is not there are null.
     names
-        Features wanted; all when None.
+        Features or families wanted; all when None.
     features
         Definitions to use instead of the catalogue.
+    threads
+        How many to compute on. The values do not depend on it.
 
     Returns
     -------
     pl.DataFrame
-        asof, underlying, date and one Float64 column per feature, sorted (asof, underlying); null where
+        asof, underlying, date and one Float64 column per feature, sorted (underlying, asof); null where
         unknown, never NaN or infinite.
 
     Raises
     ------
+    FeatureError
+        When a name is unknown.
     ValueError
-        When a name is unknown, a price or volume is null, or a definition gives the wrong number of rows.
+        When a price or volume is null, an input does not exist, or a definition gives the wrong number of
+        rows.
     """
     chosen = choose(names, features)
     if bars.is_empty():
         return bars.select(*_KEY, *(pl.lit(None, pl.Float64).alias(name) for name in chosen))
-    _refuse_unknown_prices(bars)
-    full = attach(bars, options)
-    columns = {
-        name: full[name].cast(pl.Float64).to_numpy().copy()
-        for name in {c for f in chosen.values() for c in f.inputs}
-    }
-    values = {name: np.full(len(full), np.nan) for name in chosen}
-    # Undefined arithmetic is part of the job: its NaN and infinities become nulls below.
-    with np.errstate(all="ignore"):
-        for rows in _series(full):
-            inputs = {name: column[rows] for name, column in columns.items()}
-            for name, feature in chosen.items():
-                values[name][rows] = _compute(feature, inputs)
-    known = [
-        pl.Series(name, column).set(pl.Series(~np.isfinite(column)), None) for name, column in values.items()
-    ]
-    return full.select(_KEY).with_columns(known).sort("asof", "underlying")
+    panel = Panel(bars)
+    values = engine.compute(panel, facts, chosen, threads)
+    known = [pl.Series(name, column, nan_to_null=True) for name, column in values.items()]
+    return panel.bars.select(_KEY).with_columns(known)
 
 
-def _compute(feature: Feature, inputs: Mapping[str, FloatArray]) -> FloatArray:
-    """Compute one feature on one series and blank its warm-up."""
-    wanted = {name: inputs[name] for name in feature.inputs}
-    length = len(wanted[feature.inputs[0]])
-    found = np.array(feature.compute(wanted), dtype=np.float64)
-    if found.shape != (length,):
-        raise ValueError(
-            f"feature {feature.name} gave shape {found.shape} for {length} bars: return one value a bar"
-        )
-    found[: feature.lookback - 1] = np.nan
-    return found
+def null_reasons(
+    bars: pl.DataFrame,
+    facts: Facts | None = None,
+    names: Iterable[str] | None = None,
+    *,
+    features: Mapping[str, Feature] | None = None,
+) -> pl.DataFrame:
+    """Count the nulls of `build` by their reason.
 
-
-def _series(bars: pl.DataFrame) -> Iterator[slice]:
-    """Yield the rows of each unbroken run: one foreign price would poison a recursive average."""
-    same = (pl.col("underlying") == pl.col("underlying").shift(1)) & (
-        pl.col("segment") == pl.col("segment").shift(1)
-    )
-    new = bars.select(same.fill_null(value=False)).to_series().to_numpy()
-    starts = [*np.flatnonzero(~new).tolist(), len(bars)]
-    for first, after in pairwise(starts):
-        yield slice(first, after)
-
-
-def _refuse_unknown_prices(bars: pl.DataFrame) -> None:
-    prices = bars.select("open", "high", "low", "close", "volume")
-    bad = prices.select((~pl.all().is_finite()).fill_null(value=True).sum()).row(0, named=True)
-    if any(bad.values()):
-        found = ", ".join(f"{count} in {name}" for name, count in bad.items() if count)
-        raise ValueError(
-            f"bars hold null or infinite values ({found}): drop those bars before building features"
-        )
+    Returns
+    -------
+    pl.DataFrame
+        feature, reason, count; only what occurs. Reasons are those of `features.engine.REASONS`, and
+        "no <table>" for a table of facts that is not there.
+    """
+    chosen = choose(names, features)
+    rows: list[tuple[str, str, int]] = []
+    if not bars.is_empty():
+        panel = Panel(bars)
+        values = engine.compute(panel, facts, chosen)
+        for name, found in engine.reasons(panel, facts, chosen, values).items():
+            counts = found.drop_nulls().value_counts(sort=True, name="count")
+            rows += [(name, reason, count) for reason, count in counts.rows()]
+    schema = {"feature": pl.String, "reason": pl.String, "count": pl.Int64}
+    return pl.DataFrame(rows, schema=schema, orient="row")

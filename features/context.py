@@ -1,38 +1,136 @@
-"""What a bar needs to know beyond its own series, joined point in time."""
+"""Inputs of a bar beyond its own columns: the clock, the other underlyings, and facts, joined point in time.
+
+Every input is computed when a feature names it, from rows with the same or an earlier asof and from facts
+with available_at <= asof.
+"""
 
 from __future__ import annotations
 
-import polars as pl
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from features.market import market_columns
-from features.options_flow import option_columns
-from strikelake.calendar import NS_PER_MINUTE, NS_PER_SECOND, session_frame
+import numpy as np
+
+from features import calendar, events, universe
+from features.facts import FACTS, FactSeries
+from features.feature import BARS
+from features.panel import PRICES, Panel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from features.facts import Facts
+    from features.feature import Feature, FloatArray
 
 
-def attach(bars: pl.DataFrame, options: pl.DataFrame | None) -> pl.DataFrame:
-    """Add the columns that features may name as inputs.
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """How an input column comes about.
+
+    Attributes
+    ----------
+    compute
+        From the panel and the facts to one value a bar.
+    facts
+        Tables of facts it reads, with the rows (or days, of events) it needs.
+    """
+
+    compute: Callable[[Panel, Facts], FloatArray]
+    facts: Mapping[str, int] = field(default_factory=dict)
+
+
+PROVIDERS: Mapping[str, Provider] = {
+    **{name: Provider(compute) for name, compute in calendar.INPUTS.items()},
+    **{name: Provider(compute) for name, compute in universe.INPUTS.items()},
+    **{name: Provider(compute, needs) for name, (compute, needs) in events.INPUTS.items()},
+}
+"""Inputs that are computed; the others are columns of bars or of facts."""
+
+
+class Context:
+    """Bars with everything that features may read.
 
     Parameters
     ----------
-    bars
-        A frame of bars (`features.bars.COLUMNS`), not empty.
-    options
-        Option summaries (`features.options_flow.SUMMARY`), or None.
-
-    Returns
-    -------
-    pl.DataFrame
-        The bars sorted (underlying, asof), with seconds (of asof since the epoch), minute_of_session,
-        own_return_13, market_return_13, spy_return_1, spy_return_13, atm_iv, atm_iv_change and
-        put_call_log_ratio. A row reads only bars with the same or an earlier asof, and option rows with
-        available_at <= asof.
+    panel
+        The bars.
+    facts
+        Tables of facts that are there.
     """
-    ordered = bars.sort("underlying", "asof")
-    opens = session_frame(bars["date"].min(), bars["date"].max())  # type: ignore[arg-type]
-    clock = ordered.join(
-        opens.select("date", "open_ns"), on="date", how="left", maintain_order="left"
-    ).with_columns(
-        seconds=pl.col("asof") / NS_PER_SECOND,
-        minute_of_session=(pl.col("asof") - pl.col("open_ns")) / NS_PER_MINUTE,
-    )
-    return option_columns(market_columns(clock.drop("open_ns")), options)
+
+    def __init__(self, panel: Panel, facts: Facts | None) -> None:
+        self.panel = panel
+        self.facts: Facts = dict(facts or {})
+        self._columns: dict[str, FloatArray] = dict(panel.columns)
+        self._tables: dict[str, FactSeries] = {}
+
+    def column(self, name: str) -> FloatArray:
+        """Return an input, one value a bar; NaN throughout where its table is not there.
+
+        Raises
+        ------
+        ValueError
+            When there is no such input.
+        """
+        if name not in self._columns:
+            self._columns[name] = self._made(name)
+        return self._columns[name]
+
+    def table(self, name: str) -> FactSeries | None:
+        """Return a table of facts, or None where it is not there."""
+        if name not in self.facts:
+            return None
+        if name not in self._tables:
+            self._tables[name] = FactSeries(name, self.facts[name], self.panel)
+        return self._tables[name]
+
+    def _made(self, name: str) -> FloatArray:
+        if name in PROVIDERS:
+            provider = PROVIDERS[name]
+            if any(table not in self.facts for table in provider.facts):
+                return np.full(len(self.panel), np.nan)
+            return provider.compute(self.panel, self.facts)
+        source = self.table(table_of(name))
+        return np.full(len(self.panel), np.nan) if source is None else source.joined(source.column(name))
+
+
+def table_of(column: str) -> str:
+    """Return the table of facts that a column belongs to.
+
+    Raises
+    ------
+    ValueError
+        When no table has it; the message lists what there is.
+    """
+    for name, spec in FACTS.items():
+        if column in spec.columns:
+            return name
+    known = sorted({*PRICES, *PROVIDERS, *(each for spec in FACTS.values() for each in spec.columns)})
+    raise ValueError(f"there is no input {column!r}: features can read {', '.join(known)}")
+
+
+def needs(features: Iterable[Feature]) -> dict[str, int]:
+    """Return the tables of facts that features read, with the newest rows (days, of events) they need.
+
+    Examples
+    --------
+    >>> from features.catalog import catalog
+    >>> needs([catalog()["atm_iv_change"], catalog()["return_1"]])
+    {'options': 2}
+    """
+    found: dict[str, int] = {}
+    for feature in features:
+        for table, rows in _needs(feature).items():
+            found[table] = max(found.get(table, 0), rows)
+    return found
+
+
+def _needs(feature: Feature) -> Mapping[str, int]:
+    if feature.on != BARS:
+        return {feature.on: feature.lookback}
+    own: dict[str, int] = {}
+    for column in feature.inputs:
+        if column in PRICES:
+            continue
+        own |= PROVIDERS[column].facts if column in PROVIDERS else {table_of(column): 1}
+    return own

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from features.catalog import build
+from features.context import needs
+from features.facts import known_at, newest
+from features.feature import BARS
 from features.lookahead import describe
 from features.verdicts import Board, Finding, Verdict, same, values_at
 from features.worlds import World
@@ -15,10 +18,12 @@ from features.worlds import World
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from features.facts import Facts
     from features.feature import Feature
     from features.verdicts import Key
 
-    Rows = tuple[pl.DataFrame, pl.DataFrame | None]
+    Rows = tuple[pl.DataFrame, Facts]
+    _Need = tuple[int, tuple[tuple[str, int], ...]]
 
 
 def audit_lookback(
@@ -33,7 +38,7 @@ def audit_lookback(
     Parameters
     ----------
     inputs
-        From a decision time to what `features.catalog.build` takes: bars and option summaries.
+        From a decision time to what `features.catalog.build` takes: bars and facts.
     features
         Features to audit, by name.
     moments
@@ -51,11 +56,12 @@ def audit_lookback(
     for done, asof in enumerate(moments, 1):
         known = _known(*inputs(asof), asof)
         expected = _at(*known, features, asof, board.errors)
-        groups = {(feature.lookback, feature.option_sessions) for feature in features.values()}
+        groups: dict[_Need, dict[str, Feature]] = {}
+        for name, feature in features.items():
+            groups.setdefault(_need(feature), {})[name] = feature
         recent: dict[Key, float | None] = {}
-        for need in sorted(groups):
-            group = {n: f for n, f in features.items() if (f.lookback, f.option_sessions) == need}
-            recent |= _at(*_newest(*known, *need), group, asof, board.errors)
+        for need, group in groups.items():
+            recent |= _at(*_newest(*known, need, asof), group, asof, board.errors)
         board.compare("history", asof, expected, recent)
         if progress is not None:
             progress(done, len(moments))
@@ -63,14 +69,17 @@ def audit_lookback(
 
 
 def _enough(inputs: Callable[[int], Rows], feature: Feature, findings: Sequence[Finding]) -> str:
-    """Return in words how many bars would have been enough at the first finding."""
+    """Return in words how many rows would have been enough at the first finding."""
     first = findings[0]
     known = _known(*inputs(first.asof), first.asof)
-    longest = known[0].filter(underlying=first.underlying).height
+    series = known[0] if feature.on == BARS else known[1][feature.on]
+    own = series.filter(underlying=first.underlying) if "underlying" in series.columns else series
+    longest = own.height
 
     def suffices(lookback: int) -> bool:
-        wider = {feature.name: replace(feature, lookback=lookback)}
-        values = _at(*_newest(*known, lookback, feature.option_sessions), wider, first.asof, {})
+        wider = replace(feature, lookback=lookback)
+        rows = _newest(*known, _need(wider), first.asof)
+        values = _at(*rows, {feature.name: wider}, first.asof, {})
         return same(values.get((first.underlying, feature.name)), first.expected)
 
     low, high = feature.lookback, min(2 * feature.lookback, longest)
@@ -84,26 +93,25 @@ def _enough(inputs: Callable[[int], Rows], feature: Feature, findings: Sequence[
     return f"declare a lookback of {high} or more: {feature.lookback} is too short"
 
 
-def _known(bars: pl.DataFrame, options: pl.DataFrame | None, asof: int) -> Rows:
-    """Return what was known at a moment, in order."""
-    rows = None if options is None else options.filter(pl.col("available_at") <= asof)
-    return (
-        bars.filter(pl.col("asof") <= asof).sort("underlying", "asof"),
-        None if rows is None else rows.sort("underlying", "available_at"),
-    )
+def _need(feature: Feature) -> _Need:
+    """Return the bars that a feature needs, and the rows of each table of facts."""
+    return feature.lookback if feature.on == BARS else 1, tuple(sorted(needs([feature]).items()))
 
 
-def _newest(bars: pl.DataFrame, options: pl.DataFrame | None, lookback: int, option_sessions: int) -> Rows:
+def _known(bars: pl.DataFrame, facts: Facts, asof: int) -> Rows:
+    """Return what was known at a moment, bars in order."""
+    return bars.filter(pl.col("asof") <= asof).sort("underlying", "asof"), known_at(facts, asof)
+
+
+def _newest(bars: pl.DataFrame, facts: Facts, need: _Need, asof: int) -> Rows:
     """Return the last rows of each underlying."""
-    recent = bars.group_by("underlying", maintain_order=True).tail(lookback)
-    if options is None:
-        return recent, None
-    return recent, options.group_by("underlying", maintain_order=True).tail(option_sessions)
+    recent = bars.group_by("underlying", maintain_order=True).tail(need[0])
+    return recent, newest(facts, dict(need[1]), asof)
 
 
 def _at(
     bars: pl.DataFrame,
-    options: pl.DataFrame | None,
+    facts: Facts,
     features: Mapping[str, Feature],
     asof: int,
     errors: dict[str, str],
@@ -113,10 +121,10 @@ def _at(
     if not wanted:
         return {}
     try:
-        return values_at(build(bars, options, list(wanted), features=wanted), asof, list(wanted))
+        return values_at(build(bars, facts, list(wanted), features=wanted), asof, list(wanted))
     except Exception as error:  # noqa: BLE001 - a user's feature may raise anything, and is told of it
         if len(wanted) == 1:
             errors[next(iter(wanted))] = describe(error, World(asof))
             return {}
-    parts = [_at(bars, options, {name: feature}, asof, errors) for name, feature in wanted.items()]
+    parts = [_at(bars, facts, {name: feature}, asof, errors) for name, feature in wanted.items()]
     return {key: value for part in parts for key, value in part.items()}

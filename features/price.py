@@ -1,82 +1,218 @@
-"""Price features: returns, averages, momentum, bands."""
+"""Price features: returns, gaps, averages, momentum, bands, ranges."""
 
 from __future__ import annotations
 
-from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from features import windows
-from features.feature import WARM_UP, Feature, FloatArray, Inputs
+from features.feature import WARM_UP, feature
 
-_EMA_FAST, _EMA_SLOW, _SIGNAL = 5, 10, 4
-_RSI = 7
+if TYPE_CHECKING:
+    from features.feature import FloatArray
 
-
-def features() -> tuple[Feature, ...]:
-    """Return the price family."""
-    close = ("close",)
-    flat = f"{WARM_UP}, and where the price did not move in the window"
-    ratio = "share of the price"
-    return (
-        *(
-            Feature(f"return_{n}", "price", close, n + 1, ratio, partial(return_over, bars=n))
-            for n in (1, 3, 13)
-        ),
-        Feature("gap", "price", ("open", "close"), 2, ratio, gap),
-        Feature("sma_distance_20", "price", close, 20, ratio, sma_distance),
-        Feature("ema_ratio_5_10", "price", close, 16 * _EMA_SLOW, ratio, ema_ratio),
-        Feature("macd_histogram", "price", close, 16 * (_EMA_SLOW + _SIGNAL), ratio, macd_histogram),
-        Feature("rsi_7", "price", close, 32 * _RSI, "0 to 100", rsi, nulls=flat),
-        Feature("bollinger_z_20", "price", close, 20, "standard deviations", bollinger_z, nulls=flat),
-    )
+_SHARE = "share of the price"
+_FLAT = f"{WARM_UP}, and where the price did not move in the window"
+_SPANS = 16
+"""Spans after which nothing of an exponential average's start is left; Wilder's needs twice as many."""
 
 
-def return_over(inputs: Inputs, bars: int) -> FloatArray:
-    """Return close over the close `bars` earlier, minus 1."""
-    return inputs["close"] / windows.lag(inputs["close"], bars) - 1.0
+def _macd_lookback(slow: int, signal: int) -> int:
+    return _SPANS * (slow + signal)
 
 
-def gap(inputs: Inputs) -> FloatArray:
+@feature(
+    "price",
+    units=_SHARE,
+    name="return_{bars}",
+    lookback=lambda bars: bars + 1,
+    windowed=True,
+    bars=(1, 3, 13, 65),
+)
+def returns(close: FloatArray, *, bars: int) -> FloatArray:
+    """Return close over the close some bars earlier, minus 1."""
+    return close / windows.lag(close, bars) - 1.0
+
+
+@feature("price", units=_SHARE, lookback=2, windowed=True)
+def gap(open: FloatArray, close: FloatArray) -> FloatArray:  # noqa: A002 - the column's name
     """Return the open over the previous bar's close, minus 1: overnight moves and halts."""
-    return inputs["open"] / windows.lag(inputs["close"], 1) - 1.0
+    return open / windows.lag(close, 1) - 1.0
 
 
-def sma_distance(inputs: Inputs) -> FloatArray:
-    """Return close over its 20-bar simple average, minus 1."""
-    return inputs["close"] / windows.mean(inputs["close"], 20) - 1.0
+@feature("price", units=_SHARE, windowed=True, nulls="never")
+def bar_range(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:
+    """Return the bar's high minus its low, over the close."""
+    return (high - low) / close
 
 
-def ema_ratio(inputs: Inputs) -> FloatArray:
-    """Return the 5-bar over the 10-bar exponential average, minus 1."""
+@feature(
+    "price", units="0 at the low to 1 at the high", windowed=True, nulls="null where the bar has no range"
+)
+def close_location(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:
+    """Return where in the bar's range it closed."""
+    return (close - low) / (high - low)
+
+
+@feature(
+    "price",
+    units=_SHARE,
+    name="sma_distance_{bars}",
+    lookback=lambda bars: bars,
+    windowed=True,
+    bars=(20, 50),
+)
+def sma_distance(close: FloatArray, *, bars: int) -> FloatArray:
+    """Return close over its simple moving average, minus 1."""
+    return close / windows.mean(close, bars) - 1.0
+
+
+@feature(
+    "price",
+    units=_SHARE,
+    name="sma_ratio_{fast}_{slow}",
+    lookback=lambda slow: slow,
+    windowed=True,
+    fast=(10,),
+    slow=(50,),
+)
+def sma_ratio(close: FloatArray, *, fast: int, slow: int) -> FloatArray:
+    """Return the fast simple moving average over the slow one, minus 1."""
+    return windows.mean(close, fast) / windows.mean(close, slow) - 1.0
+
+
+@feature(
+    "price", units=_SHARE, name="ema_distance_{span}", lookback=lambda span: _SPANS * span, span=(10, 20)
+)
+def ema_distance(close: FloatArray, *, span: int) -> FloatArray:
+    """Return close over its exponential moving average, minus 1."""
     import talib
 
-    fast = talib.EMA(inputs["close"], _EMA_FAST)
-    return np.asarray(fast / talib.EMA(inputs["close"], _EMA_SLOW) - 1.0)
+    return np.asarray(close / talib.EMA(close, span) - 1.0)
 
 
-def macd_histogram(inputs: Inputs) -> FloatArray:
-    """Return the MACD (5, 10) minus its 4-bar signal line, over the close."""
+@feature(
+    "price",
+    units=_SHARE,
+    name="ema_ratio_{fast}_{slow}",
+    lookback=lambda slow: _SPANS * slow,
+    fast=(5, 12),
+    slow=(10, 26),
+)
+def ema_ratio(close: FloatArray, *, fast: int, slow: int) -> FloatArray:
+    """Return the fast exponential moving average over the slow one, minus 1."""
     import talib
 
-    histogram = talib.MACD(inputs["close"], _EMA_FAST, _EMA_SLOW, _SIGNAL)[2]
-    return np.asarray(histogram / inputs["close"])
+    return np.asarray(talib.EMA(close, fast) / talib.EMA(close, slow) - 1.0)
 
 
-def rsi(inputs: Inputs) -> FloatArray:
-    """Return Wilder's relative strength index over 7 bars.
+@feature(
+    "price",
+    units=_SHARE,
+    name="macd_{fast}_{slow}",
+    lookback=lambda slow: _SPANS * slow,
+    fast=(5, 12),
+    slow=(10, 26),
+)
+def macd(close: FloatArray, *, fast: int, slow: int) -> FloatArray:
+    """Return the MACD, the fast exponential average minus the slow one, over the close.
 
-    TA-Lib answers 0, the most oversold value, where nothing moved at all; that is unknown here.
+    Source: G. Appel, "The moving average convergence-divergence trading method", 1985.
     """
     import talib
 
-    close = inputs["close"]
-    rows = np.arange(len(close))
-    moved = np.concatenate(([False], np.diff(close) != 0.0))
-    still = rows - np.maximum.accumulate(np.where(moved, rows, -1))
-    return np.where(still < 32 * _RSI - 1, talib.RSI(close, _RSI), np.nan)
+    return np.asarray((talib.EMA(close, fast) - talib.EMA(close, slow)) / close)
 
 
-def bollinger_z(inputs: Inputs) -> FloatArray:
-    """Return how many 20-bar standard deviations the close is above its 20-bar mean."""
-    return windows.z_score(inputs["close"], 20)
+@feature(
+    "price",
+    units=_SHARE,
+    name="macd_histogram_{fast}_{slow}_{signal}",
+    lookback=_macd_lookback,
+    fast=(5, 12),
+    slow=(10, 26),
+    signal=(4, 9),
+)
+def macd_histogram(close: FloatArray, *, fast: int, slow: int, signal: int) -> FloatArray:
+    """Return the MACD minus its signal line, over the close."""
+    import talib
+
+    return np.asarray(talib.MACD(close, fast, slow, signal)[2] / close)
+
+
+@feature(
+    "price",
+    units="0 to 100",
+    name="rsi_{bars}",
+    lookback=lambda bars: 2 * _SPANS * bars,
+    nulls=_FLAT,
+    bars=(7, 14),
+)
+def rsi(close: FloatArray, *, bars: int) -> FloatArray:
+    """Return Wilder's relative strength index.
+
+    TA-Lib answers 0, the most oversold value, where nothing moved at all; that is unknown here.
+    Source: J. W. Wilder, "New concepts in technical trading systems", 1978.
+    """
+    import talib
+
+    index = talib.RSI(close, bars)
+    # Only where the index is 0 can nothing have moved.
+    if (index == 0.0).any():
+        rows = np.arange(len(close))
+        moved = np.concatenate(([False], np.diff(close) != 0.0))
+        still = rows - np.maximum.accumulate(np.where(moved, rows, -1))
+        index[still >= 2 * _SPANS * bars - 1] = np.nan
+    return np.asarray(index)
+
+
+@feature(
+    "price",
+    units="standard deviations",
+    name="bollinger_z_{bars}",
+    lookback=lambda bars: bars,
+    nulls=_FLAT,
+    windowed=True,
+    bars=(20,),
+)
+def bollinger_z(close: FloatArray, *, bars: int) -> FloatArray:
+    """Return how many standard deviations the close is above its mean: 2 is the upper Bollinger band."""
+    return windows.z_score(close, bars)
+
+
+@feature(
+    "price",
+    units=_SHARE,
+    name="bollinger_width_{bars}",
+    lookback=lambda bars: bars,
+    nulls=_FLAT,
+    windowed=True,
+    bars=(20,),
+)
+def bollinger_width(close: FloatArray, *, bars: int) -> FloatArray:
+    """Return the distance of the Bollinger bands, four standard deviations, over their mean."""
+    return 4.0 * windows.deviation(close, bars) / windows.mean(close, bars)
+
+
+@feature(
+    "price",
+    units="0 at the lowest low to 1 at the highest high",
+    name="range_position_{bars}",
+    lookback=lambda bars: bars,
+    nulls=_FLAT,
+    windowed=True,
+    bars=(20,),
+)
+def range_position(high: FloatArray, low: FloatArray, close: FloatArray, *, bars: int) -> FloatArray:
+    """Return where the close is in the window's range: the stochastic oscillator's raw %K over 100."""
+    lowest, highest = windows.extremes(low, bars)[0], windows.extremes(high, bars)[1]
+    return (close - lowest) / (highest - lowest)
+
+
+@feature("price", units=_SHARE, name="atr_{bars}", lookback=lambda bars: 2 * _SPANS * bars, bars=(7, 14))
+def average_true_range(high: FloatArray, low: FloatArray, close: FloatArray, *, bars: int) -> FloatArray:
+    """Return Wilder's average true range, over the close."""
+    import talib
+
+    return np.asarray(talib.ATR(high, low, close, bars) / close)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from features import kernels
+
 if TYPE_CHECKING:
     from features.feature import FloatArray
 
@@ -38,19 +40,23 @@ def weighted_sum(values: FloatArray, weights: FloatArray) -> FloatArray:
     >>> weighted_sum(np.array([1.0, 2.0, 3.0]), np.array([0.0, 1.0])).tolist()
     [nan, 2.0, 3.0]
     """
-    whole = len(values) - len(weights) + 1
-    sums = np.full(len(values), np.nan)
-    if whole > 0:
-        total = np.zeros(whole)
-        for offset, weight in enumerate(weights):
-            total += weight * values[offset : offset + whole]
-        sums[len(weights) - 1 :] = total
-    return sums
+    return _spread_out(kernels.weighted_sums(_floats(values), _floats(weights)), len(values))
 
 
 def mean(values: FloatArray, window: int) -> FloatArray:
     """Return the mean of each window; NaN before the first whole one."""
     return _spread_out(_means(values, window), len(values))
+
+
+def total(values: FloatArray, window: int) -> FloatArray:
+    """Return the sum of each window; NaN before the first whole one."""
+    return _spread_out(kernels.sums(_floats(values), window), len(values))
+
+
+def extremes(values: FloatArray, window: int) -> tuple[FloatArray, FloatArray]:
+    """Return the lowest and the highest value of each window; NaN before the first whole one."""
+    low, high = kernels.extremes(_floats(values), window)
+    return _spread_out(low, len(values)), _spread_out(high, len(values))
 
 
 def covariance(first: FloatArray, second: FloatArray, window: int) -> FloatArray:
@@ -80,39 +86,29 @@ def correlation(first: FloatArray, second: FloatArray, window: int) -> FloatArra
 
 def _spread_out(whole: FloatArray, length: int) -> FloatArray:
     """Return one value a row from one value a whole window: NaN before the first."""
-    result = np.full(length, np.nan)
+    result = np.empty(length)
+    result[: length - len(whole)] = np.nan
     result[length - len(whole) :] = whole
     return result
 
 
 def _means(values: FloatArray, window: int) -> FloatArray:
-    whole = max(len(values) - window + 1, 0)
-    total = np.zeros(whole)
-    for offset in range(window):
-        total += values[offset : offset + whole]
-    return total / window
+    return np.asarray(kernels.sums(_floats(values), window) / window)
 
 
 def _products(
     first: FloatArray, second: FloatArray, centre_1: FloatArray, centre_2: FloatArray, window: int
 ) -> FloatArray:
     """Return the mean product of the distances from the centres, for each whole window."""
-    whole = len(centre_1)
-    total = np.zeros(whole)
-    for offset in range(window):
-        rows = slice(offset, offset + whole)
-        distance = first[rows] - centre_1
-        distance *= second[rows] - centre_2
-        total += distance
-    return total / window
+    added = kernels.products(_floats(first), _floats(second), centre_1, centre_2, window)
+    return np.asarray(added / window)
 
 
 def _deviations(values: FloatArray, centre: FloatArray, window: int) -> FloatArray:
-    whole = len(centre)
-    total = np.zeros(whole)
-    for offset in range(window):
-        distance = values[offset : offset + whole] - centre
-        distance *= distance
-        total += distance
-    spread = np.sqrt(total / window)
+    spread = np.sqrt(kernels.squares(_floats(values), centre, window) / window)
     return np.where(spread > _ROUNDING * np.abs(centre), spread, np.nan)
+
+
+def _floats(values: FloatArray) -> FloatArray:
+    """Return contiguous floats: the kernels are compiled for these alone."""
+    return np.ascontiguousarray(values, dtype=np.float64)

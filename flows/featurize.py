@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -112,5 +113,12 @@ def _analyse(settings: Settings, span: tuple[date, date], bar: Bar) -> Analytics
 def _featurize(
     settings: Settings, span: tuple[date, date], bar: str, symbols: list[str] | None
 ) -> FeaturizeReport:
-    advance = progress.advance("features")
-    return pipeline.featurize(wiring.lake(settings), *span, bar=bar, underlyings=symbols, progress=advance)
+    return pipeline.featurize(
+        wiring.lake(settings),
+        *span,
+        bar=bar,
+        names=settings.research.features,
+        underlyings=symbols,
+        threads=os.cpu_count() or 1,
+        progress=progress.advance("features"),
+    )

@@ -51,16 +51,18 @@ def _trade(settings: Settings, wanted: date | None) -> SessionReport:
     broker = wiring.broker(settings)
     market_data = wiring.live_market_data(settings)
     scorer = wiring.registry(settings, _BAR).champion()
-    plan = _plan(settings, wiring.lake(settings), broker, day)
+    plan = _plan(settings, wiring.lake(settings), broker, day, scorer.features)
     with wiring.journal(settings) as journal:
         return run_session(TradingDesk(broker, market_data, clock, scorer, journal), plan)
 
 
-def _plan(settings: Settings, lake: Lake, broker: Broker, day: date) -> SessionPlan:
+def _plan(
+    settings: Settings, lake: Lake, broker: Broker, day: date, features: tuple[str, ...]
+) -> SessionPlan:
     """Return what to trade: the broker's balance picks the tier; rate and correlations are the backtest's."""
     limits = accounts.limits(settings, broker.account().equity)
     names = tuple(sorted(limits.universe))
-    before = history(lake, day, bar=_BAR, underlyings=names)
+    before = history(lake, day, bar=_BAR, names=features, underlyings=names)
     session = session_of(day)
     market = LakeMarket(lake, names, [session], settings.trading.default_rate)
     return SessionPlan(
@@ -68,7 +70,7 @@ def _plan(settings: Settings, lake: Lake, broker: Broker, day: date) -> SessionP
         underlyings=tuple(sorted(before.bars["underlying"].unique())),
         limits=limits,
         history_bars=before.bars,
-        options=before.options,
+        facts=before.facts,
         rate=market.rate(session),
         correlations=market.correlations(session),
     )

@@ -126,6 +126,7 @@ class ResearchSection(_Section):
     embargo_horizons: int = Field(ge=1)
     folds: int = Field(ge=2, le=50)
     models: tuple[Literal["forest", "boosted", "neural"], ...] = Field(min_length=1)
+    features: tuple[str, ...] = Field(min_length=1)
     seed: int
 
     def horizon(self, bar: str) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
+from features.labels import Label
 from flows import accounts, artifacts, progress, ranges, wiring
 from flows.settings import load
 from pipelines import train as pipeline
@@ -16,7 +17,7 @@ from strikelake.calendar import NS_PER_MINUTE, et_date, is_session
 
 if TYPE_CHECKING:
     from flows.settings import Settings
-    from pipelines.assemble import Dataset
+    from pipelines.dataset import Dataset
     from pipelines.train import TrainingReport
     from strikelake.lake.store import Lake
 
@@ -48,7 +49,7 @@ def train(
     plan = accounts.tier(settings).training
     span = ranges.in_lake(lake, start or last - timedelta(days=plan.history_days), last)
     chosen = ranges.bar(settings, lake, bar, *span)
-    dataset = _assemble(lake, span, chosen, settings.research.horizon(chosen))
+    dataset = _assemble(settings, lake, span, chosen)
     kinds = tuple(kind for kind in settings.research.models if kind in plan.kinds)
     report = _train(settings, dataset, kinds)
     artifacts.training(report)
@@ -56,8 +57,10 @@ def train(
 
 
 @task(name="dataset", cache_policy=NO_CACHE)
-def _assemble(lake: Lake, span: tuple[date, date], bar: str, horizon: int) -> Dataset:
-    return assemble(lake, *span, bar=bar, horizon=horizon)
+def _assemble(settings: Settings, lake: Lake, span: tuple[date, date], bar: str) -> Dataset:
+    research = settings.research
+    labels = [Label("direction", research.horizon(bar))]
+    return assemble(lake, research.features, labels, bar=bar, start=span[0], end=span[1])
 
 
 @task(name="models", cache_policy=NO_CACHE)

@@ -1,21 +1,24 @@
-"""Join features and labels into a training set that can be rebuilt from its versions."""
+"""Join features and labels into a training set that can be rebuilt from its manifest, byte for byte."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from features.catalog import catalog
-from features.labels import direction
+from features.catalog import choose
+from features.feature import BARS
+from features.labels import Label, direction
+from pipelines.dataset import MANIFEST_VERSION, Dataset, Source
 from pipelines.recall import bar_table, read_bars
 from strikelake.errors import DatasetError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
-    from datetime import date
+    from collections.abc import Collection, Iterable, Sequence
 
+    from features.feature import Feature
     from strikelake.lake.store import Lake
     from strikelake.lake.tables import Versions
 
@@ -23,47 +26,15 @@ _KEY = ("asof", "underlying", "date")
 _FEWEST_ROWS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """Features and labels of one bar width and horizon.
-
-    Attributes
-    ----------
-    frame
-        asof, underlying, date, the features, label (Int8: 1 up, 0 flat or down), forward_return, known_at;
-        sorted (asof, underlying). Label, forward_return and known_at are never null, features may be.
-    features
-        Names of the feature columns, in the order of the catalogue.
-    versions
-        Lake version of every table read: `assemble(..., as_of=versions)` gives the same frame again.
-    bar, horizon
-        Width of the bars, and how many of them the label looks ahead.
-    warm_up_rows
-        Rows left out because a price feature had too little history.
-    unlabelled_rows
-        Rows left out because their future lies beyond the range.
-    empty_features
-        Features left out because they are null in every row.
-    """
-
-    frame: pl.DataFrame
-    features: tuple[str, ...]
-    versions: Mapping[str, int]
-    bar: str
-    horizon: int
-    warm_up_rows: int
-    unlabelled_rows: int
-    empty_features: tuple[str, ...]
-
-
 def assemble(
     lake: Lake,
-    start: date,
-    end: date,
+    features: Iterable[str] | Mapping[str, Feature],
+    labels: Sequence[Label],
     *,
     bar: str,
-    horizon: int,
-    underlyings: Collection[str] | None = None,
+    start: date,
+    end: date,
+    universe: Collection[str] | None = None,
     as_of: Versions = None,
 ) -> Dataset:
     """Return the training set of a range of dates.
@@ -75,11 +46,15 @@ def assemble(
     ----------
     lake
         Reads features, stock bars and corporate_actions.
+    features
+        Names of features or families, or definitions by name; they must be stored.
+    labels
+        What to forecast. The first is what models are trained on and must be binary; a row must have all.
+    bar
+        Width of the bars.
     start, end
         First and last date, both included.
-    bar, horizon
-        Width of the bars; bars ahead that the label looks.
-    underlyings
+    universe
         Tickers to keep; None keeps all that have features.
     as_of
         Versions by table to read, or a moment: those current then; None reads the latest of each. The result
@@ -94,60 +69,160 @@ def assemble(
     EmptyLakeError
         When there are no features or bars in the range.
     DatasetError
-        When too few rows are left, or all labels are the same; the message has the counts and what to do.
+        When a feature is not stored, too few rows are left, or all labels are the same; the message has the
+        counts and what to do.
+    FeatureError
+        When a feature is unknown.
     """
-    versions = lake.resolve(as_of)
-    wide = _wide(lake, start, end, bar, underlyings, versions)
-    bars = read_bars(lake, start, end, bar=bar, underlyings=underlyings, as_of=versions)
-    labelled = wide.join(
-        direction(bars, horizon), on=["asof", "underlying"], how="inner", maintain_order="left"
+    chosen = dict(features) if isinstance(features, Mapping) else choose(features)
+    of_bars = {name: feature.on == BARS for name, feature in chosen.items()}
+    return _joined(lake, of_bars, labels, bar, (start, end), universe, lake.resolve(as_of))
+
+
+def rebuild(lake: Lake, manifest: Mapping[str, Any]) -> Dataset:
+    """Return the training set that a manifest describes, to the last byte.
+
+    The features are read as they were stored: code that has changed since changes nothing.
+
+    Parameters
+    ----------
+    lake
+        Must still have the versions that the manifest names.
+    manifest
+        As `Dataset.manifest` gives it, from JSON.
+
+    Raises
+    ------
+    DatasetError
+        When the manifest is of another kind, or what is found is not what it describes.
+    LakeError
+        When a version is gone.
+    """
+    if manifest.get("manifest") != MANIFEST_VERSION:
+        raise DatasetError(
+            f"the manifest is of version {manifest.get('manifest')!r}, not {MANIFEST_VERSION}: "
+            "rebuild it with the release that wrote it"
+        )
+    dataset = _joined(
+        lake,
+        {name: feature["of_bars"] for name, feature in manifest["features"].items()},
+        [Label(**label) for label in manifest["labels"]],
+        manifest["bar"],
+        (date.fromisoformat(manifest["start"]), date.fromisoformat(manifest["end"])),
+        manifest["universe"],
+        manifest["versions"],
     )
-    prices = [
-        name for name, feature in catalog().items() if feature.family == "price" and name in wide.columns
-    ]
-    warm = labelled.drop_nulls(prices)
-    names = [name for name in catalog() if name in wide.columns]
+    found = dataset.manifest()
+    differing = sorted(name for name in found if found[name] != manifest.get(name))
+    if differing:
+        raise DatasetError(
+            f"the rebuilt training set has {found['rows']} rows and differs from its manifest in "
+            f"{', '.join(differing)}: check that the lake is the one it was made from, and its polars"
+        )
+    return dataset
+
+
+def _joined(
+    lake: Lake,
+    of_bars: Mapping[str, bool],
+    labels: Sequence[Label],
+    bar: str,
+    span: tuple[date, date],
+    universe: Collection[str] | None,
+    versions: Mapping[str, int],
+) -> Dataset:
+    """Return the training set of features that are known by name, and by whether they are made of bars."""
+    names = list(of_bars)
+    rows = _stored(lake, span, bar, names, universe, versions)
+    bars = read_bars(lake, *span, bar=bar, underlyings=universe, as_of=versions)
+    wide = rows.pivot(on="feature", index=_KEY, values="value", on_columns=names)
+    labelled = wide
+    for columns in _labels(bars, labels):
+        labelled = labelled.join(columns, on=["asof", "underlying"], how="inner", maintain_order="left")
+    warm = labelled.join(_early(rows, of_bars), on=["asof", "underlying"], how="anti", maintain_order="left")
     kept = tuple(name for name in names if warm[name].null_count() < warm.height)
     read = ("features", bar_table(bar), "corporate_actions")
     dataset = Dataset(
-        frame=warm.select(*_KEY, *kept, "label", "forward_return", "known_at").sort("asof", "underlying"),
+        frame=warm.drop(name for name in names if name not in kept).sort("asof", "underlying"),
         features=kept,
+        labels=tuple(labels),
         versions={name: versions[name] for name in read if name in versions},
         bar=bar,
-        horizon=horizon,
+        horizon=labels[0].horizon,
+        span=span,
+        universe=None if universe is None else tuple(sorted(universe)),
+        sources=_sources(rows, of_bars),
         warm_up_rows=labelled.height - warm.height,
         unlabelled_rows=wide.height - labelled.height,
         empty_features=tuple(name for name in names if name not in kept),
     )
-    _require_enough(dataset, start, end)
+    _require_enough(dataset)
     return dataset
 
 
-def _wide(
+def _stored(
     lake: Lake,
-    start: date,
-    end: date,
+    span: tuple[date, date],
     bar: str,
-    underlyings: Collection[str] | None,
+    names: Sequence[str],
+    universe: Collection[str] | None,
     versions: Mapping[str, int],
 ) -> pl.DataFrame:
-    """Return one row per bar and one column per feature of the catalogue."""
-    found = lake.scan("features", start, end, underlyings=underlyings, as_of=versions).collect()
-    rows = found.filter(pl.col("bar") == bar, pl.col("feature").is_in(list(catalog())))
+    """Return the rows of the features table."""
+    start, end = span
+    found = lake.scan("features", start, end, underlyings=universe, as_of=versions)
+    mine = found.filter(pl.col("bar") == bar, pl.col("feature").is_in(names))
+    columns = (*_KEY, "feature", "value", "null_reason", "definition")
+    rows = mine.select(columns).collect().sort("asof", "underlying")
     if rows.is_empty():
-        bars = ", ".join(found["bar"].unique().sort()) or "none of these underlyings"
+        widths = found.select(pl.col("bar").unique().sort()).collect()["bar"]
+        bars = ", ".join(widths) or "none of these underlyings"
         raise DatasetError(
             f"features from {start} to {end} are there for {bars}, not for {bar}: "
             f"run `strikelake featurize` for {bar}"
         )
-    return rows.pivot(on="feature", index=_KEY, values="value").sort("asof", "underlying")
+    missing = sorted(set(names) - set(rows["feature"].unique()))
+    if missing:
+        raise DatasetError(
+            f"{', '.join(missing)} are not stored for {bar} bars from {start} to {end}: "
+            f"run `strikelake features build --bar {bar}` with their names"
+        )
+    return rows
 
 
-def _require_enough(dataset: Dataset, start: date, end: date) -> None:
+def _labels(bars: pl.DataFrame, labels: Sequence[Label]) -> list[pl.DataFrame]:
+    """Return the columns of each label; the first one's are label, forward_return and known_at."""
+    if not labels or not labels[0].is_binary:
+        named = labels[0].name if labels else "none"
+        raise DatasetError(
+            f"the first label is {named}: models need one that is 0 or 1, such as direction, as the first"
+        )
+    others = [
+        label(bars).rename({"value": label.name, "known_at": f"{label.name}_known_at"})
+        for label in labels[1:]
+    ]
+    target = direction(bars, labels[0].horizon)
+    return [target.select("asof", "underlying", "label", "forward_return", "known_at"), *others]
+
+
+def _early(rows: pl.DataFrame, of_bars: Mapping[str, bool]) -> pl.DataFrame:
+    """Return the bars at which a feature of bars has too little history."""
+    names = [name for name, made_of_bars in of_bars.items() if made_of_bars]
+    warming = (pl.col("null_reason") == "warm_up") & pl.col("feature").is_in(names)
+    return rows.filter(warming).select("asof", "underlying").unique()
+
+
+def _sources(rows: pl.DataFrame, of_bars: Mapping[str, bool]) -> dict[str, Source]:
+    found = dict(rows.group_by("feature").agg(pl.col("definition").unique().sort()).iter_rows())
+    return {name: Source(made_of_bars, tuple(found[name])) for name, made_of_bars in of_bars.items()}
+
+
+def _require_enough(dataset: Dataset) -> None:
     rows = dataset.frame.height
+    span = "from {} to {}".format(*dataset.span)
     if rows < _FEWEST_ROWS:
         raise DatasetError(
-            f"{rows} rows are left from {start} to {end} ({dataset.warm_up_rows} in warm-up, "
+            f"{rows} rows are left {span} ({dataset.warm_up_rows} in warm-up, "
             f"{dataset.unlabelled_rows} without a future) and training needs {_FEWEST_ROWS}: "
             "ingest and featurize more sessions, or widen the dates"
         )
@@ -155,6 +230,6 @@ def _require_enough(dataset: Dataset, start: date, end: date) -> None:
     if up in {0, rows}:
         kind = "up" if up else "flat or down"
         raise DatasetError(
-            f"all {rows} labels from {start} to {end} are {kind}: widen the dates or change the horizon "
+            f"all {rows} labels {span} are {kind}: widen the dates or change the horizon "
             f"({dataset.horizon} bars of {dataset.bar})"
         )

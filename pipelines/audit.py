@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from features.bars import width_minutes
-from features.catalog import build, catalog, choose, history_sessions
+from features.catalog import build, catalog, choose, sessions_of_history
+from features.context import needs
 from features.label_audit import audit_label
 from features.labels import direction
 from features.lookahead import audit_lookahead, draw
@@ -14,7 +15,8 @@ from features.lookback import audit_lookback
 from features.verdicts import failed, merged
 from features.worlds import World
 from pipelines.other_lake import Held, OtherLake
-from pipelines.recall import bar_table, read_bars, read_options, sessions_before
+from pipelines.inputs import read_facts
+from pipelines.recall import bar_table, read_bars, sessions_before
 from strikelake.calendar import NS_PER_MINUTE, et_date, next_session, session
 from strikelake.errors import DatasetError, EmptyLakeError
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from features.facts import Facts
     from features.feature import Feature
     from features.verdicts import Verdict
     from features.worlds import Tables
@@ -98,19 +101,19 @@ class LakeSubject:
 
     def values(self, world: World, names: Sequence[str]) -> pl.DataFrame:
         """Return the features in a world."""
-        bars, options = self.inputs(world)
-        return build(bars, options, names, features=self.features)
+        bars, facts = self.inputs(world)
+        return build(bars, facts, names, features=self.features)
 
-    def inputs(self, world: World) -> tuple[pl.DataFrame, pl.DataFrame | None]:
-        """Return bars and option summaries around a decision, in a world."""
+    def inputs(self, world: World) -> tuple[pl.DataFrame, Facts]:
+        """Return bars and facts around a decision, in a world."""
         if self._held_for != world.asof:
             self._held, self._held_for = {}, world.asof
         lake = OtherLake(self.lake, world, self._held)
         day = et_date(world.asof)
-        span = history_sessions(self.bar)
+        span = sessions_of_history(self.bar, self.features.values())
         end = min(_sessions_after(day, span), self.last)
         bars = read_bars(lake, sessions_before(day, span), end, bar=self.bar, underlyings=self.underlyings)
-        return bars, read_options(lake, day, end, self.underlyings)
+        return bars, read_facts(lake, day, end, needs(self.features.values()), self.underlyings)
 
 
 def audit_features(
@@ -166,14 +169,14 @@ def audit_features(
     ValueError
         When `bar` is not a width inside a session.
     """
-    days = _warm_sessions(lake, start, end, bar)
+    wanted = {name: features[name] for name in names}
+    days = _warm_sessions(lake, start, end, bar, sessions_of_history(bar, wanted.values()))
     moments = draw([moment for day in days for moment in _bar_ends(day, bar)], samples, seed)
     last = max(lake.sessions(bar_table(bar)))
-    subject = LakeSubject(lake, bar, features, underlyings, last)
+    subject = LakeSubject(lake, bar, wanted, underlyings, last)
     if check == "lookahead":
         verdicts = audit_lookahead(subject, names, moments, seed=seed, progress=progress)
     else:
-        wanted = {name: features[name] for name in names}
         verdicts = audit_lookback(
             lambda asof: subject.inputs(World(asof)), wanted, moments, progress=progress
         )
@@ -214,12 +217,11 @@ def _labels(subject: LakeSubject, moments: Sequence[int], horizon: int) -> tuple
     return (merged(name, parts),)
 
 
-def _warm_sessions(lake: Lake, start: date, end: date, bar: str) -> list[date]:
+def _warm_sessions(lake: Lake, start: date, end: date, bar: str, history: int) -> list[date]:
     """Return the sessions to draw from: with history before them and at least one session after them."""
     every = lake.sessions(bar_table(bar))
     if not every:
         raise EmptyLakeError(f"the lake has no {bar_table(bar)}: run `strikelake ingest`")
-    history = history_sessions(bar)
     warm = every[min(history, len(every) // 2) : -1]
     chosen = [day for day in warm if start <= day <= end]
     if not chosen:

@@ -7,17 +7,26 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from features import engine
 from features.bars import extend, width_minutes
-from features.catalog import build, catalog, history_sessions
-from pipelines.recall import bar_table, read_bars, read_options, sessions_before
+from features.catalog import build, choose, sessions_of_history
+from features.context import needs
+from features.facts import known_at
+from features.panel import Panel
+from pipelines.freshness import Freshness
+from pipelines.inputs import read_facts, read_inputs
+from pipelines.recall import bar_table, read_bars, sessions_before
 from strikelake.calendar import NS_PER_MINUTE, et_date, iso, session
 from strikelake.errors import EmptyLakeError
 from strikelake.schemas import table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import date
 
+    from features.facts import Facts
+    from features.feature import Feature
+    from pipelines.inputs import Inputs
     from strikelake.lake.store import Lake
 
 _KEY = ("asof", "underlying", "date")
@@ -27,28 +36,37 @@ SESSIONS_AT_ONCE = 63
 
 @dataclass(frozen=True, slots=True)
 class FeaturizeReport:
-    """What a run computed.
+    """What the table holds after a run.
 
     Attributes
     ----------
     bar
         Width of the bars.
     sessions, rows
-        How many of each were written; a row is one value of one feature.
+        How many of each there are; a row is one value of one feature.
+    computed
+        Rows that were computed: the others were there, from the same definitions and the same inputs.
     underlyings
         Names with at least one bar, sorted.
     null_share
-        Share of nulls by feature, in the order of the catalogue.
-    with_options
-        Whether any option was priced; without options those features are null.
+        Share of nulls by feature, in the order asked for.
+    null_reasons
+        Nulls by feature and reason (`features.engine.REASONS`, or "no <table>").
     """
 
     bar: str
     sessions: int
     rows: int
+    computed: int
     underlyings: tuple[str, ...]
     null_share: Mapping[str, float]
-    with_options: bool
+    null_reasons: Mapping[str, Mapping[str, int]]
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Tables that features need and the lake does not have, sorted."""
+        found = {reason for counts in self.null_reasons.values() for reason in counts}
+        return tuple(sorted(reason.removeprefix("no ") for reason in found if reason.startswith("no ")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +77,12 @@ class History:
     ----------
     bars
         Finished bars (`features.bars.COLUMNS`) of the sessions before, adjusted for splits up to the session.
-    options
-        Option summaries (`features.options_flow.SUMMARY`), or None where nothing is priced.
+    facts
+        Tables of facts (`features.facts.FACTS`) that the lake has.
     """
 
     bars: pl.DataFrame
-    options: pl.DataFrame | None
+    facts: Facts
 
 
 def featurize(
@@ -73,26 +91,36 @@ def featurize(
     end: date,
     *,
     bar: str,
+    names: Iterable[str] | None = None,
+    features: Mapping[str, Feature] | None = None,
     underlyings: Collection[str] | None = None,
+    threads: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> FeaturizeReport:
-    """Write the features of every bar of the range, in long form.
+    """Bring the features of every bar of a range up to date, in long form.
 
-    The rows of this `bar` on each date are replaced as a whole: the universe of a run is the table's
-    universe, as relative strength is measured within it. Rows of other bars stay. Bars before `start` are
-    read for warm-up.
+    What is stored already from the same definition and the same inputs stays (`pipelines.freshness`): a
+    changed feature recomputes only itself, and a file published again only the sessions that can see it. The
+    rows of a feature, date and `bar` are replaced as a whole: the universe of a run is the table's universe,
+    as relative strength is measured within it. Bars before `start` are read for warm-up.
 
     Parameters
     ----------
     lake
-        Reads stock bars, corporate_actions, option_analytics and option_day_bars; writes features, one
-        commit for 63 sessions.
+        Reads stock bars, corporate_actions and the tables of facts; writes features, one commit for 63
+        sessions.
     start, end
         First and last date, both included.
     bar
         "1d", or a width such as "30m".
+    names
+        Features or families; all when None.
+    features
+        Definitions to use instead of the catalogue.
     underlyings
         Tickers; None takes every ticker with bars.
+    threads
+        How many to compute on.
     progress
         Called with the number of sessions committed and of sessions with stock bars.
 
@@ -104,44 +132,108 @@ def featurize(
     ------
     EmptyLakeError
         When there are no stock bars of regular hours in the range.
+    FeatureError
+        When a name is unknown.
     ValueError
         When `bar` is not a width inside a session.
     """
     width_minutes(bar)
+    chosen = choose(names, features)
     lake.scan(bar_table(bar), start, end)  # says what to run when there is nothing
     days = [day for day in lake.sessions(bar_table(bar)) if start <= day <= end]
-    counts: list[pl.DataFrame] = []
-    with_options = False
+    freshness = Freshness(lake, bar, underlyings)
+    computed = 0
     for begun in range(0, len(days), SESSIONS_AT_ONCE):
         span = days[begun : begun + SESSIONS_AT_ONCE]
-        options = read_options(lake, span[0], span[-1], underlyings)
-        warm_up = sessions_before(span[0], history_sessions(bar))
-        bars = read_bars(lake, warm_up, span[-1], bar=bar, underlyings=underlyings)
-        rows = _long(build(bars, options).filter(pl.col("date") >= span[0]), bar)
-        if not rows.is_empty():
-            lake.update("features", _replacing(bar, rows), days=span, source=f"featurize {bar}")
-            with_options |= options is not None
-            counts.append(
-                rows.group_by("date", "underlying", "feature").agg(pl.len(), pl.col("value").null_count())
-            )
+        stale = freshness.stale(span, chosen)
+        if not stale.is_empty():
+            computed += _renew(lake, stale, chosen, bar, underlyings, threads)
         if progress is not None:
             progress(begun + len(span), len(days))
-    if not counts:
+    report = _report(lake, start, end, bar, list(chosen), computed)
+    if report is None:
         raise EmptyLakeError(
             f"{bar_table(bar)} has no bars of regular hours for {_named(underlyings)} from {start} to {end}: "
             "run `strikelake ingest` for these dates and tickers"
         )
-    return _report(bar, pl.concat(counts), with_options=with_options)
+    return report
+
+
+def _renew(
+    lake: Lake,
+    stale: pl.DataFrame,
+    chosen: Mapping[str, Feature],
+    bar: str,
+    underlyings: Collection[str] | None,
+    threads: int,
+) -> int:
+    """Compute and store what is stale, and return the number of rows."""
+    names = set(stale["feature"])
+    features = {name: feature for name, feature in chosen.items() if name in names}
+    days = stale["date"].unique().sort().to_list()
+    read = read_inputs(lake, days[0], days[-1], bar=bar, features=features.values(), underlyings=underlyings)
+    rows = _rows(read, features, stale, bar, threads)
+    if rows.is_empty():
+        return 0
+    source = f"featurize {bar}: {len(features)} features"
+    lake.update("features", _replacing(bar, stale, rows), days=days, source=source)
+    return rows.height
+
+
+def _rows(
+    read: Inputs, features: Mapping[str, Feature], stale: pl.DataFrame, bar: str, threads: int
+) -> pl.DataFrame:
+    """Return the rows of the features table that are stale, each null with its reason."""
+    if read.bars.is_empty():
+        return pl.DataFrame(schema=table("features").columns)
+    panel = Panel(read.bars)
+    values = engine.compute(panel, read.facts, features, threads)
+    why = engine.reasons(panel, read.facts, features, values)
+    keys = panel.bars.select(_KEY)
+    inside = keys["date"] >= stale["date"].min()
+    keys = keys.filter(inside)
+    long = [
+        keys.with_columns(
+            feature=pl.lit(name),
+            value=pl.Series(values[name], nan_to_null=True).filter(inside),
+            null_reason=why[name].filter(inside),
+        )
+        for name in features
+    ]
+    return (
+        pl.concat(long)
+        .join(stale, on=["date", "feature"])
+        .with_columns(bar=pl.lit(bar), available_at="asof")
+        .select(table("features").columns.keys())
+    )
 
 
 def history(
-    lake: Lake, day: date, *, bar: str = "30m", underlyings: Collection[str] | None = None
+    lake: Lake,
+    day: date,
+    *,
+    bar: str = "30m",
+    names: Iterable[str] | None = None,
+    underlyings: Collection[str] | None = None,
 ) -> History:
     """Return what `live_features` needs for the session `day`, from the sessions before it.
 
     As many sessions as `featurize` reads for warm-up, so that both start from the same bars; they are
-    resampled here, once, and not at every decision. The options of `day` itself are known at its close: only
-    a forecast at the close would need them too (`recall.read_options`).
+    resampled here, once, and not at every decision. The facts of `day` itself that are known only at its
+    close are left out: only a forecast at the close would need them too (`pipelines.inputs.read_facts`).
+
+    Parameters
+    ----------
+    lake
+        Reads stock bars, corporate_actions and the tables of facts.
+    day
+        The session.
+    bar
+        Width of the bars.
+    names
+        Features that will be asked for; all when None.
+    underlyings
+        Tickers; None takes every ticker with bars.
 
     Raises
     ------
@@ -150,24 +242,21 @@ def history(
     ValueError
         When `bar` is not a width inside a session.
     """
-    warm_up = sessions_before(day, history_sessions(bar))
+    chosen = choose(names).values()
+    warm_up = sessions_before(day, sessions_of_history(bar, chosen))
     bars = read_bars(lake, warm_up, day, bar=bar, underlyings=underlyings)
-    options = read_options(lake, day, day, underlyings)
-    opened = session(day).open_ns
-    return History(
-        bars.filter(pl.col("date") < day),
-        None if options is None else options.filter(pl.col("available_at") <= opened),
-    )
+    facts = read_facts(lake, day, day, needs(chosen), underlyings)
+    return History(bars.filter(pl.col("date") < day), known_at(facts, session(day).open_ns))
 
 
 def live_features(
     history_bars: pl.DataFrame,
     today_minutes: pl.DataFrame,
-    options: pl.DataFrame | None,
+    facts: Facts | None,
     asof: int,
     *,
     bar: str = "30m",
-    names: Sequence[str] | None = None,
+    names: Iterable[str] | None = None,
 ) -> pl.DataFrame:
     """Return the features of every underlying at a decision time.
 
@@ -181,8 +270,8 @@ def live_features(
         Bars (`features.bars.COLUMNS`) of width `bar`; those of sessions before that of `asof` are looked at.
     today_minutes
         Stock minute bars; those of the session of `asof` are looked at.
-    options
-        Option summaries, or None.
+    facts
+        Tables of facts, or None.
     asof
         End of a bar, ns UTC.
     bar
@@ -198,8 +287,10 @@ def live_features(
 
     Raises
     ------
+    FeatureError
+        When a name is unknown.
     ValueError
-        When `asof` does not end a bar, or a name is unknown.
+        When `asof` does not end a bar.
     """
     _require_bar_end(asof, bar)
     day = et_date(asof)
@@ -207,8 +298,7 @@ def live_features(
     bars = extend(
         history_bars.filter(pl.col("date") < day), minutes.unique(["ticker", "ts_ns"], keep="last"), bar
     )
-    known = None if options is None else options.filter(pl.col("available_at") <= asof)
-    return build(bars, known, names).filter(pl.col("asof") == asof)
+    return build(bars, known_at(facts, asof), names).filter(pl.col("asof") == asof)
 
 
 def _require_bar_end(asof: int, bar: str) -> None:
@@ -221,29 +311,42 @@ def _require_bar_end(asof: int, bar: str) -> None:
         )
 
 
-def _long(wide: pl.DataFrame, bar: str) -> pl.DataFrame:
-    """Return the rows of the features table."""
-    return (
-        wide.unpivot(index=_KEY, variable_name="feature", value_name="value")
-        .with_columns(bar=pl.lit(bar), available_at="asof")
-        .select(table("features").columns.keys())
-    )
+def _replacing(bar: str, stale: pl.DataFrame, rows: pl.DataFrame) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    replaced = stale.select("date", "feature", bar=pl.lit(bar))
+
+    def change(present: pl.DataFrame) -> pl.DataFrame:
+        return pl.concat([present.join(replaced, on=["date", "feature", "bar"], how="anti"), rows])
+
+    return change
 
 
-def _replacing(bar: str, rows: pl.DataFrame) -> Callable[[pl.DataFrame], pl.DataFrame]:
-    return lambda present: pl.concat([present.filter(pl.col("bar") != bar), rows])
-
-
-def _report(bar: str, counts: pl.DataFrame, *, with_options: bool) -> FeaturizeReport:
-    nulls = counts.group_by("feature").agg(pl.col("value").sum() / pl.col("len").sum())
-    shares = dict(nulls.rows())
+def _report(
+    lake: Lake, start: date, end: date, bar: str, names: Sequence[str], computed: int
+) -> FeaturizeReport | None:
+    """Return what the table holds of some features, None where it holds nothing."""
+    if "features" not in lake.tables():
+        return None
+    try:
+        stored = lake.scan("features", start, end)
+    except EmptyLakeError:
+        return None
+    mine = stored.filter(pl.col("bar") == bar, pl.col("feature").is_in(names))
+    counts = mine.group_by("feature", "null_reason").agg(pl.len()).collect()
+    if counts.is_empty():
+        return None
+    extent = mine.select(pl.col("date").n_unique(), pl.col("underlying").unique().implode()).collect()
+    rows = dict(counts.group_by("feature").agg(pl.col("len").sum()).rows())
+    reasons: dict[str, dict[str, int]] = {name: {} for name in names}
+    for name, reason, count in counts.drop_nulls("null_reason").sort("feature", "null_reason").iter_rows():
+        reasons[name][reason] = count
     return FeaturizeReport(
         bar=bar,
-        sessions=counts["date"].n_unique(),
-        rows=int(counts["len"].sum()),
-        underlyings=tuple(sorted(counts["underlying"].unique())),
-        null_share={name: shares[name] for name in catalog()},
-        with_options=with_options,
+        sessions=extent["date"][0],
+        rows=sum(rows.values()),
+        computed=computed,
+        underlyings=tuple(sorted(extent["underlying"][0])),
+        null_share={name: sum(reasons[name].values()) / rows[name] for name in names if name in rows},
+        null_reasons=reasons,
     )
 
 

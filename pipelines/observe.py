@@ -136,7 +136,7 @@ def _signals(
 ) -> tuple[Signal, ...]:
     scorer = desk.scorer
     features = live_features(
-        plan.history_bars, minutes, plan.options, asof, bar=scorer.bar, names=scorer.features
+        plan.history_bars, minutes, plan.facts, asof, bar=scorer.bar, names=scorer.features
     )
     watch.lap("features")
     prediction = predict(scorer, features)

@@ -5,22 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from features.bars import from_day_bars, resample
-from features.options_flow import summarise
 from strikelake.calendar import sessions
-from strikelake.errors import EmptyLakeError
 from strikelake.lake.views import adjusted_bars
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import date
 
+    import polars as pl
+
     from strikelake.lake.store import Lake
     from strikelake.lake.tables import Versions
-
-_OPTION_DAYS = timedelta(days=21)  # the two summaries before the first session are at most a week older each
 
 
 def bar_table(bar: str) -> str:
@@ -88,28 +84,6 @@ def read_bars(
     return from_day_bars(
         adjusted_bars(lake, "stock_day_bars", start, end, _listed(underlyings), as_of=as_of).collect()
     )
-
-
-def read_options(
-    lake: Lake,
-    start: date,
-    end: date,
-    underlyings: Collection[str] | None = None,
-    *,
-    as_of: Versions = None,
-) -> pl.DataFrame | None:
-    """Return option summaries for bars from `start` to `end`, or None where no option bar is priced.
-
-    Summaries of the three weeks before `start` are included: a bar reads the newest that it can know.
-    """
-    first = start - _OPTION_DAYS
-    try:
-        priced = lake.scan("option_analytics", first, end, underlyings=underlyings, as_of=as_of)
-        traded = lake.scan("option_day_bars", first, end, underlyings=underlyings, as_of=as_of)
-    except EmptyLakeError:
-        return None
-    analytics = priced.filter(pl.col("bar") == "1d").collect()
-    return None if analytics.is_empty() else summarise(analytics, traded.collect())
 
 
 def _listed(underlyings: Collection[str] | None) -> list[str] | None:

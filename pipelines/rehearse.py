@@ -48,7 +48,7 @@ def rehearse(day: Session, account: Account, scorer: Forecaster, plan: SessionPl
     asof = decision_times(day)[0]
     minutes = _minutes(day, asof, plan)
     features = live_features(
-        plan.history_bars, minutes, plan.options, asof, bar=scorer.bar, names=scorer.features
+        plan.history_bars, minutes, plan.facts, asof, bar=scorer.bar, names=scorer.features
     )
     predict(scorer, features)
     prices = dict(minutes.group_by("ticker").agg(pl.col("close").last()).iter_rows())

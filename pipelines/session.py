@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from features.facts import Facts
     from pipelines.latency import DecisionTiming
     from pipelines.predict import Forecaster
     from pipelines.reconcile import Differences
@@ -70,8 +71,8 @@ class SessionPlan:
     history_bars
         Finished bars (`features.bars.COLUMNS`) of the sessions before this one, as many as the features look
         back and as wide as the model's.
-    options
-        What the options features read, from the sessions before; None where no feature needs it.
+    facts
+        Tables of facts (`features.facts.FACTS`) from the sessions before; None where no feature needs one.
     rate
         Continuously compounded, per year, for implied volatilities.
     correlations
@@ -82,7 +83,7 @@ class SessionPlan:
     underlyings: tuple[str, ...]
     limits: Limits
     history_bars: pl.DataFrame
-    options: pl.DataFrame | None
+    facts: Facts | None
     rate: float
     correlations: Mapping[frozenset[str], float] = field(default_factory=dict)
 

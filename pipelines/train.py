@@ -18,7 +18,7 @@ from models.versions import Candidate, Lineage, ModelVersion
 from strikelake.errors import DatasetError, ModelError
 
 if TYPE_CHECKING:
-    from pipelines.assemble import Dataset
+    from pipelines.dataset import Dataset
 
 
 @dataclass(frozen=True, slots=True)

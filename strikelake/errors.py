@@ -15,6 +15,7 @@ StrikelakeError
 ├── LakeError
 │   ├── EmptyLakeError          no such table, or no rows where rows were asked for
 │   └── QualityError            too many bad rows: the file was not published to the lake
+├── FeatureError                no such feature, or a definition that cannot be used
 ├── DatasetError                features and labels cannot make a training set
 ├── ModelError
 │   └── NoChampionError         no model carries the champion alias
@@ -79,6 +80,10 @@ class EmptyLakeError(LakeError):
 
 class QualityError(LakeError):
     """A file has more bad rows than its threshold allows and was not published to the lake."""
+
+
+class FeatureError(StrikelakeError, ValueError):
+    """A feature is unknown, or its definition cannot be used."""
 
 
 class DatasetError(StrikelakeError):

@@ -10,14 +10,26 @@ from strikelake.schemas.spec import TableSpec
 
 
 class Features(Session):
-    """One feature of one underlying at one decision time. An unknown value is null, never NaN."""
+    """One feature of one underlying at one decision time. An unknown value is null, never NaN.
+
+    `null_reason` says why it is null. `definition` and `inputs` are hashes of the code and of the files that
+    the value comes from.
+    """
 
     asof = time(primary_key=True)
     underlying = dy.String(regex=TICKER, primary_key=True)
     bar = dy.String(min_length=2, primary_key=True)
     feature = dy.String(min_length=1, primary_key=True)
     value = dy.Float64(nullable=True)
+    null_reason = dy.String(nullable=True, min_length=1)
+    definition = dy.String(min_length=1)
+    inputs = dy.String(min_length=1)
     available_at = time()
+
+    @dy.rule()
+    def reason_for_null(cls) -> pl.Expr:  # noqa: N805 - dataframely hands rules the class
+        """Check that a null has a reason, and a value none."""
+        return pl.col("value").is_null() == pl.col("null_reason").is_not_null()
 
     @dy.rule()
     def known_at_asof(cls) -> pl.Expr:  # noqa: N805 - dataframely hands rules the class

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from features.bars import COLUMNS
-from features.options_flow import SUMMARY
+from features.facts import FACTS
+from features.option_summaries import OPEN_INTEREST, SUMMARY
 from strikelake.calendar import NS_PER_MINUTE, sessions
 
 DAYS = sessions(date(2025, 1, 2), date(2025, 2, 24))
@@ -58,13 +59,42 @@ def options(bars):
             day.date,
             day.close_ns,
             rng.uniform(0.1, 0.6),
-            float(rng.integers(1, 999)),
-            float(rng.integers(1, 999)),
+            *rng.integers(1, 999, 5).astype(float).tolist(),
         )
         for ticker in ("AAPL", "QQQ", "SPY")
         for day in DAYS
     ]
     return pl.DataFrame(rows, schema=SUMMARY, orient="row")
+
+
+@pytest.fixture(scope="session")
+def facts(options):
+    """Every table of facts: options and surfaces at the close, open interest before the next session."""
+    rng = np.random.default_rng(9)
+    before_open = 3 * 3600 * 10**9
+    held = options.select("underlying", "date", pl.col("available_at") + 14 * 3600 * 10**9)
+    draw = {name: rng.uniform(0.5, 2.0, len(held)) for name in list(OPEN_INTEREST)[3:]}
+    surface = {name: rng.normal(0.0, 0.02, len(options)) for name in FACTS["surfaces"].columns}
+    index = pl.DataFrame({"available_at": [day.close_ns + 900 * 10**9 for day in DAYS]})
+    published = [day.open_ns + int(offset) for day in DAYS for offset in rng.integers(0, 6 * 3600, 2) * 10**9]
+    news = pl.DataFrame(
+        {
+            "underlying": ["AAPL", "SPY"] * len(DAYS),
+            "available_at": published,
+            "score": rng.choice([-1.0, 0.0, 1.0], len(published)),
+        }
+    ).with_columns(pl.when(pl.int_range(pl.len()) % 5 > 0).then("score"))
+    report = [DAYS[20].close_ns, DAYS[-1].close_ns + 60 * 86400 * 10**9]
+    told = [DAYS[3].open_ns - before_open, DAYS[22].open_ns - before_open]
+    return {
+        "options": options,
+        "open_interest": held.with_columns(**draw),
+        "surfaces": options.select("underlying", "available_at").with_columns(**surface),
+        "volatility_index": index.with_columns(vix=pl.Series(rng.uniform(0.1, 0.4, len(DAYS)))),
+        "own_index": index.with_columns(own_vix=pl.Series(rng.uniform(0.1, 0.4, len(DAYS)))),
+        "news": news,
+        "earnings": pl.DataFrame({"underlying": "AAPL", "available_at": told, "report_at": report}),
+    }
 
 
 @pytest.fixture

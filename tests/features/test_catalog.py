@@ -4,7 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from features.catalog import build, catalog, history_sessions, max_lookback
+from features import engine
+from features.catalog import build, catalog, choose, families, max_lookback, null_reasons
+from features.context import needs
 from features.feature import Feature
 
 
@@ -13,49 +15,77 @@ def test_every_feature_says_what_it_is():
         assert feature.name == name
         assert feature.lookback >= 1
         assert all([feature.family, feature.inputs, feature.units, feature.available_at, feature.nulls])
-    assert len(catalog()) >= 14
-    assert {f.family for f in catalog().values()} == {
-        "price",
-        "volume",
-        "volatility",
-        "session",
-        "market",
-        "options",
+        assert feature.doc.startswith("Return ")
+    assert set(families()) == {"price", "volume", "volatility", "options", "market", "calendar"}
+    assert sum(len(members) for members in families().values()) == len(catalog()) > 80
+
+
+def test_a_family_stands_for_its_features():
+    assert choose(["volume", "gap"]) == {
+        **{feature.name: feature for feature in families()["volume"]},
+        "gap": catalog()["gap"],
     }
+    assert max_lookback(choose(["rsi_7"]).values()) == 224
 
 
-def test_sixty_sessions_of_half_hours_suffice():
-    assert history_sessions("30m") < 30
-    assert max_lookback() < 60 * 13 / 3
-
-
-def test_rows_and_columns(bars, options):
-    found = build(bars, options)
+def test_rows_and_columns(bars, facts):
+    found = build(bars, facts)
     assert found.columns == ["asof", "underlying", "date", *catalog()]
     assert found.select("asof", "underlying").equals(
-        bars.select("asof", "underlying").sort("asof", "underlying")
+        bars.select("asof", "underlying").sort("underlying", "asof")
     )
     assert set(found.dtypes[3:]) == {pl.Float64}
     assert found.select(pl.col(pl.Float64).is_finite().all()).row(0) == (True,) * len(catalog())
 
 
-def test_order_of_input_rows_does_not_matter(bars, options):
-    shuffled = (
-        bars.sample(fraction=1.0, shuffle=True, seed=1),
-        options.sample(fraction=1.0, shuffle=True, seed=2),
-    )
-    assert build(*shuffled).equals(build(bars, options))
+def test_threads_and_blocks_do_not_change_a_bit(bars, facts, monkeypatch):
+    whole = build(bars, facts)
+    monkeypatch.setattr(engine, "_BLOCK", 100)
+    assert build(bars, facts).equals(whole)
+    assert build(bars, facts, threads=3).equals(whole)
 
 
-def test_warm_up_is_null_and_nothing_else_is(bars, options):
-    found = build(bars, options).filter(pl.col("underlying") == "SPY")
-    first_known = {name: found[name].is_not_null().arg_max() for name in catalog()}
+def test_order_of_input_rows_does_not_matter(bars, facts):
+    mixed = {name: rows.sample(fraction=1.0, shuffle=True, seed=2) for name, rows in facts.items()}
+    shuffled = bars.sample(fraction=1.0, shuffle=True, seed=1)
+    assert build(shuffled, mixed).equals(build(bars, facts))
+
+
+def test_warm_up_is_null_and_nothing_else_is(bars, facts):
+    found = build(bars, facts).filter(pl.col("underlying") == "SPY")
+    features = {
+        name: feature
+        for name, feature in catalog().items()
+        if feature.on == "bars" and not needs([feature]) and "sector" not in name
+    }
+    for name, feature in features.items():
+        known = found[name].is_not_null().to_numpy().nonzero()[0]
+        expected = range(feature.lookback - 1, len(found))
+        assert (name, known.tolist()) == (name, list(expected))
+
+
+def test_facts_are_known_from_their_first_whole_history_on(bars, facts):
+    found = build(bars, facts).filter(pl.col("underlying") == "SPY")
     for name, feature in catalog().items():
-        after_first_options = (
-            12 if feature.option_sessions == 1 else 25 if feature.option_sessions == 2 else 0
-        )
-        assert (name, first_known[name]) == (name, max(feature.lookback - 1, after_first_options))
-        assert found[name][first_known[name] :].null_count() == 0
+        if feature.on in {"options", "surfaces"}:
+            first = 12 + 13 * (feature.lookback - 1)
+            assert (name, found[name].null_count()) == (name, min(first, len(found)))
+
+
+def test_nulls_are_counted_by_reason(bars, facts):
+    names = ["return_3", "atm_iv", "atm_iv_change", "sector_strength_13", "net_gamma", "news_sentiment_5d"]
+    known = {name: rows for name, rows in facts.items() if name != "open_interest"}
+    reasons = {(f, reason): count for f, reason, count in null_reasons(bars, known, names).iter_rows()}
+    found = build(bars, known, names)
+    assert reasons["return_3", "warm_up"] == 3 * 5
+    assert reasons["net_gamma", "no open_interest"] == len(bars)
+    # MSFT has no options, and nobody has any before the first close.
+    no_row = bars.filter(pl.col("underlying") == "MSFT").height + 3 * 12
+    assert reasons["atm_iv", "unknown_input"] == no_row
+    assert reasons["atm_iv_change", "warm_up"] == 3 * 13
+    for name in names:
+        counted = sum(count for (feature, _), count in reasons.items() if feature == name)
+        assert counted == found[name].null_count()
 
 
 def test_features_do_not_cross_segments(bars):
@@ -64,13 +94,14 @@ def test_features_do_not_cross_segments(bars):
     assert found["rsi_7"][26:].is_not_null().arg_max() == catalog()["rsi_7"].lookback - 1
 
 
-def test_options_features_are_null_without_options(bars):
-    names = [name for name, feature in catalog().items() if feature.family == "options"]
+def test_features_of_facts_are_null_without_them(bars):
+    names = [name for name, feature in catalog().items() if needs([feature])]
+    assert len(names) > 20
     assert build(bars, None, names).select(names).null_count().row(0) == (len(bars),) * len(names)
 
 
 def test_options_of_a_session_are_known_from_its_close_on(bars, options):
-    found = build(bars, options, ["atm_iv"]).filter(pl.col("underlying") == "SPY")["atm_iv"]
+    found = build(bars, {"options": options}, ["atm_iv"]).filter(pl.col("underlying") == "SPY")["atm_iv"]
     known = options.filter(pl.col("underlying") == "SPY")["atm_iv"]
     assert found[:12].null_count() == 12
     assert found[12:25].unique().to_list() == [known[0]]
@@ -79,14 +110,14 @@ def test_options_of_a_session_are_known_from_its_close_on(bars, options):
 
 def test_options_older_than_a_week_are_unknown(bars, options):
     old = options.filter(pl.col("date") < options["date"].unique().sort()[5])
-    found = build(bars, old, ["atm_iv"]).filter(pl.col("underlying") == "SPY")["atm_iv"]
+    found = build(bars, {"options": old}, ["atm_iv"]).filter(pl.col("underlying") == "SPY")["atm_iv"]
     assert found[12 : 9 * 13].null_count() == 0
     assert found[-13:].null_count() == 13
 
 
-def test_scale_of_prices_and_volumes_does_not_matter(bars, options):
+def test_scale_of_prices_and_volumes_does_not_matter(bars, facts):
     split = bars.with_columns(pl.col("open", "high", "low", "close") / 4.0, pl.col("volume") * 4.0)
-    plain, scaled = (build(frame, options).select(*catalog()).to_numpy() for frame in (bars, split))
+    plain, scaled = (build(frame, facts).select(*catalog()).to_numpy() for frame in (bars, split))
     assert scaled == pytest.approx(plain, rel=1e-9, abs=1e-12, nan_ok=True)
 
 
@@ -142,15 +173,15 @@ def test_index_return_is_null_without_the_index(bars):
     assert alone["spy_return_1"].null_count() == len(alone)
 
 
-def test_no_bars_give_no_rows(bars, options):
-    found = build(bars.clear(), options)
+def test_no_bars_give_no_rows(bars, facts):
+    found = build(bars.clear(), facts)
     assert found.columns == ["asof", "underlying", "date", *catalog()]
     assert found.is_empty()
 
 
 def test_a_misspelt_name_is_answered_with_the_nearest(bars):
-    with pytest.raises(ValueError, match="no feature 'rsi_14': the nearest names are rsi_7"):
-        build(bars, names=["rsi_14"])
+    with pytest.raises(ValueError, match="no feature 'rsi_15': the nearest names are rsi_14"):
+        build(bars, names=["rsi_15"])
 
 
 def test_unknown_prices_are_refused(bars):

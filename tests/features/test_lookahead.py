@@ -15,6 +15,10 @@ from features.verdicts import failed
 from features.worlds import FramesSubject
 
 
+LONG = {"macd_histogram_12_26_9", "iv_rank_252", "vix_rank_252"}
+"""Features that need more history than there is: nothing is shown about them."""
+
+
 def _feature(name, compute, inputs=("close",), lookback=20, **more):
     return {name: Feature(name, "price", inputs, lookback, "-", compute, **more)}
 
@@ -24,15 +28,19 @@ def _moments(bars, samples, seed=0):
     return draw(every[len(every) // 2 : -3], samples, seed)
 
 
-def _audit(bars, options=None, names=None, *, samples=6, features=None, compute=None, **more):
+def _audit(bars, facts=None, names=None, *, samples=6, features=None, compute=None, **more):
     chosen = features or catalog()
-    rows = {"bars": bars} | ({} if options is None else {"options": options})
+    rows = {"bars": bars, **(facts or {})}
 
     def built(tables, wanted):
-        return build(tables["bars"], tables.get("options"), wanted, features=chosen)
+        return build(tables["bars"], _facts(tables), wanted, features=chosen)
 
     subject = FramesSubject(rows, compute or built)
     return audit_lookahead(subject, names or list(chosen), _moments(bars, samples), **more)
+
+
+def _facts(tables):
+    return {name: rows for name, rows in tables.items() if name != "bars"}
 
 
 def test_moments_are_spread_over_all_there_are():
@@ -41,10 +49,11 @@ def test_moments_are_spread_over_all_there_are():
     assert draw([3, 1, 2, 2], 9) == (1, 2, 3)
 
 
-def test_the_whole_catalogue_passes(bars, options):
-    verdicts = _audit(bars, options, samples=12)
+def test_the_whole_catalogue_passes(bars, facts):
+    verdicts = _audit(bars, facts, samples=12)
     assert [verdict.name for verdict in verdicts] == list(catalog())
-    assert {verdict.status for verdict in verdicts} == {"passed"}
+    assert {verdict.name for verdict in verdicts if verdict.status != "passed"} == LONG
+    assert {verdict.status for verdict in verdicts if verdict.name in LONG} <= {"passed", "unseen"}
     assert all(verdict.checked > 2 * 12 * 3 for verdict in verdicts)
 
 
@@ -78,7 +87,7 @@ LEAKS = {
 def test_a_leak_is_caught_and_named(bars, options, name):
     inputs = ("close", "volume", "atm_iv")
     planted = _feature(name, LEAKS[name], inputs=inputs, lookback=1)
-    verdicts = _audit(bars, options, ["return_1", name], features={**catalog(), **planted})
+    verdicts = _audit(bars, {"options": options}, ["return_1", name], features={**catalog(), **planted})
     assert failed(verdicts) == (name,)
     assert verdicts[1].source.table == ("options" if name == "next_session_options" else "bars")
 
@@ -111,9 +120,9 @@ def test_a_leak_that_only_other_futures_show_is_missed_by_a_cut_alone(bars):
 def test_options_joined_by_date_are_caught(bars, options):
     def by_date(tables, names):
         early = tables["options"].with_columns(pl.col("available_at") - 7 * 3600 * 10**9)
-        return build(tables["bars"], early, names)
+        return build(tables["bars"], {"options": early}, names)
 
-    verdicts = _audit(bars, options, ["return_1", "atm_iv"], compute=by_date)
+    verdicts = _audit(bars, {"options": options}, ["return_1", "atm_iv"], compute=by_date)
     assert failed(verdicts) == ("atm_iv",)
     assert verdicts[1].source.columns == ("atm_iv",)
 
@@ -183,7 +192,7 @@ def test_a_feature_that_raises_does_not_keep_others_from_their_verdict(bars):
 
 @settings(max_examples=8, deadline=None)
 @given(st.integers(0, 5), st.floats(0.5, 2.0))
-def test_future_rows_never_change_past_features(bars, options, late, factor):
+def test_future_rows_never_change_past_features(bars, facts, late, factor):
     moment = bars["asof"].unique().sort()[-1 - 13 * late]
     future = pl.col("asof") > moment
     bent = bars.with_columns(
@@ -191,4 +200,4 @@ def test_future_rows_never_change_past_features(bars, options, late, factor):
         for name in ("open", "high", "low", "close", "volume")
     )
     past = pl.col("asof") <= moment
-    assert build(bent, options).filter(past).equals(build(bars, options).filter(past))
+    assert build(bent, facts).filter(past).equals(build(bars, facts).filter(past))

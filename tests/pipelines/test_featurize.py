@@ -9,8 +9,9 @@ import pytest
 
 from features.bars import COLUMNS, extend
 from features.catalog import catalog
+from features.context import needs
 from pipelines.featurize import featurize, history, live_features
-from pipelines.recall import read_options
+from pipelines.inputs import read_facts
 from strikelake.calendar import NS_PER_MINUTE, et_ns, session, sessions
 from strikelake.errors import EmptyLakeError
 from strikelake.lake.store import Lake
@@ -50,14 +51,13 @@ def test_every_bar_gets_every_feature(priced):
     assert report.sessions == len(sessions(START, END)) == stored["date"].n_unique()
     assert report.rows == stored.height == 4 * 4 * 13 * len(catalog())
     assert report.underlyings == ("AAPL", "MSFT", "QQQ", "SPY")
-    assert report.with_options
     assert steps == [(4, 4)]
     assert stored["available_at"].equals(stored["asof"], check_names=False)
-    options = {name for name, feature in catalog().items() if feature.family == "options"}
-    assert {
-        name for name, share in report.null_share.items() if share > 0
-    } == options  # MSFT and QQQ have none
-    assert report.null_share["atm_iv"] == 0.5
+    assert report.computed == report.rows
+    assert report.null_share["atm_iv"] == 0.5  # MSFT and QQQ have none
+    assert report.null_reasons["atm_iv"] == {"unknown_input": report.rows // len(catalog()) // 2}
+    assert report.null_reasons["return_1"] == {}
+    assert report.absent == ("earnings", "news", "open_interest", "own_index", "surfaces", "volatility_index")
 
 
 def test_a_split_is_no_return(priced):
@@ -107,7 +107,7 @@ def test_bars_of_another_width_stay(priced):
 
 def test_without_options_those_features_are_null(lake):
     report = featurize(lake, END, END, bar="30m", underlyings=["SPY", "QQQ", "AAPL"])
-    assert not report.with_options
+    assert "options" in report.absent
     assert report.underlyings == ("AAPL", "QQQ", "SPY")
     assert report.null_share["atm_iv"] == 1.0
 
@@ -116,8 +116,8 @@ def test_the_live_window_ignores_what_is_not_known_yet(stored):
     known = history(stored, END)
     today = _today(stored)
     asof = et_ns(END, "11:00")
-    whole = live_features(known.bars, today, read_options(stored, END, END), asof)
-    seen = live_features(known.bars, today.filter(pl.col("available_at") <= asof), known.options, asof)
+    whole = live_features(known.bars, today, read_facts(stored, END, END, needs(catalog().values())), asof)
+    seen = live_features(known.bars, today.filter(pl.col("available_at") <= asof), known.facts, asof)
     assert whole.equals(seen)
 
 
@@ -125,8 +125,8 @@ def test_minutes_that_arrive_twice_count_once(stored):
     known = history(stored, END)
     today = _today(stored)
     asof = et_ns(END, "11:00")
-    once = live_features(known.bars, today, known.options, asof)
-    assert live_features(known.bars, pl.concat([today, today]), known.options, asof).equals(once)
+    once = live_features(known.bars, today, known.facts, asof)
+    assert live_features(known.bars, pl.concat([today, today]), known.facts, asof).equals(once)
 
 
 def test_bars_of_the_session_itself_are_made_of_its_minutes_alone(stored):
@@ -134,8 +134,8 @@ def test_bars_of_the_session_itself_are_made_of_its_minutes_alone(stored):
     today = _today(stored)
     asof = et_ns(END, "11:00")
     begun = extend(known.bars, today.filter(pl.col("available_at") <= asof - 5 * NS_PER_MINUTE))
-    once = live_features(known.bars, today, known.options, asof)
-    assert live_features(begun, today, known.options, asof).equals(once)
+    once = live_features(known.bars, today, known.facts, asof)
+    assert live_features(begun, today, known.facts, asof).equals(once)
 
 
 def test_minutes_of_other_sessions_are_not_looked_at(stored):
@@ -143,14 +143,14 @@ def test_minutes_of_other_sessions_are_not_looked_at(stored):
     asof, before = et_ns(END, "11:00"), date(2025, 2, 14)
     minutes = stored.scan("stock_minute_bars", before, before).collect()
     late = minutes.filter(pl.col("ts_ns") >= et_ns(before, "15:50"))
-    once = live_features(known.bars, _today(stored), known.options, asof)
-    assert live_features(known.bars, pl.concat([late, _today(stored)]), known.options, asof).equals(once)
+    once = live_features(known.bars, _today(stored), known.facts, asof)
+    assert live_features(known.bars, pl.concat([late, _today(stored)]), known.facts, asof).equals(once)
 
 
 def test_an_underlying_that_did_not_trade_in_the_bar_has_no_row(stored):
     known = history(stored, END)
     today = _today(stored).filter(pl.col("ticker").is_in(["SPY", "AAPL"]))
-    live = live_features(known.bars, today, known.options, et_ns(END, "10:00"), names=["return_1"])
+    live = live_features(known.bars, today, known.facts, et_ns(END, "10:00"), names=["return_1"])
     assert live.columns == ["asof", "underlying", "date", "return_1"]
     assert live["underlying"].to_list() == ["AAPL", "SPY"]
 
@@ -158,7 +158,7 @@ def test_an_underlying_that_did_not_trade_in_the_bar_has_no_row(stored):
 def test_history_ends_before_the_session(stored):
     known = history(stored, END)
     assert known.bars["asof"].max() == session(date(2025, 2, 14)).close_ns
-    assert known.options["available_at"].max() == session(date(2025, 2, 14)).close_ns
+    assert known.facts["options"]["available_at"].max() == session(date(2025, 2, 14)).close_ns
 
 
 @pytest.mark.parametrize("minutes", [-30, 0, 1, 400])

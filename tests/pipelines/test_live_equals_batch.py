@@ -10,8 +10,9 @@ import polars as pl
 import pytest
 
 from features.catalog import catalog
+from features.context import needs
 from pipelines.featurize import featurize, history, live_features
-from pipelines.recall import read_options
+from pipelines.inputs import read_facts
 from pipelines.session import SessionPlan, TradingDesk
 from pipelines.trade import run_session
 from strikelake.brokers.memory import MemoryBroker
@@ -75,7 +76,7 @@ def _today(lake, day):
 
 def _live(lake, day, asof):
     known = history(lake, day)
-    return live_features(known.bars, _today(lake, day), known.options, asof)
+    return live_features(known.bars, _today(lake, day), known.facts, asof)
 
 
 def _assert_stored(lake, live, asof):
@@ -92,13 +93,15 @@ def _assert_stored(lake, live, asof):
 def test_every_decision_of_a_session(ordinary, day):
     known = history(ordinary, day)
     for asof in decision_times(session(day)):
-        _assert_stored(ordinary, live_features(known.bars, _today(ordinary, day), known.options, asof), asof)
+        _assert_stored(ordinary, live_features(known.bars, _today(ordinary, day), known.facts, asof), asof)
 
 
 def test_at_the_close_the_sessions_own_options_are_needed(ordinary):
     day = ORDINARY[-1]
     asof, known = session(day).close_ns, history(ordinary, day)
-    live = live_features(known.bars, _today(ordinary, day), read_options(ordinary, day, day), asof)
+    live = live_features(
+        known.bars, _today(ordinary, day), read_facts(ordinary, day, day, needs(catalog().values())), asof
+    )
     _assert_stored(ordinary, live, asof)
 
 
@@ -172,7 +175,7 @@ def test_a_whole_session_through_the_trader(ordinary, tmp_path):
     names = tuple(sorted(known.bars["underlying"].unique()))
     tier = Tier("all", Decimal(0), names, 5, Decimal("0.02"), 5, 1_000, None)
     limits = limits_for(tier, "medium", RiskRules())
-    plan = SessionPlan(day.date, names, limits, known.bars, known.options, 0.04)
+    plan = SessionPlan(day.date, names, limits, known.bars, known.facts, 0.04)
     with IntentJournal(tmp_path / "j.db") as journal:
         report = run_session(TradingDesk(broker, Replay(ordinary), clock, witness, journal), plan)
 

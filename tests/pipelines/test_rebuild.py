@@ -11,13 +11,14 @@ import numpy as np
 import polars as pl
 import pytest
 
+from features.labels import Label
 from models.registry import Registry
 from models.versions import Lineage
 from pipelines.assemble import assemble
 from pipelines.featurize import featurize
 from pipelines.ingest import ingest
+from pipelines.inputs import read_facts
 from pipelines.maintain import compact, vacuum
-from pipelines.recall import read_options
 from strikelake.calendar import et_ns, sessions
 from strikelake.lake.store import Lake
 from strikelake.schemas import table
@@ -26,6 +27,9 @@ from strikelake.vendors.flat_files import Dataset, DirectoryFlatFiles
 DAYS = [session.date for session in sessions(date(2024, 1, 2), date(2025, 2, 28))]
 TICKERS = ("AAPL", "QQQ", "SPY")
 HEADER = "ticker,volume,open,close,high,low,window_start,transactions"
+
+
+FEATURES = ("return_1", "return_13", "gap", "bollinger_z_20", "volume", "realized_vol_26")
 
 
 def publish(root, day, seed):
@@ -45,11 +49,12 @@ def publish(root, day, seed):
 
 def bring(lake, root):
     ingest(lake, DirectoryFlatFiles(root), [Dataset.STOCK_DAY_BARS], DAYS[0], DAYS[-1])
-    featurize(lake, DAYS[0], DAYS[-1], bar="1d")
+    featurize(lake, DAYS[0], DAYS[-1], bar="1d", names=FEATURES)
 
 
 def training_set(lake, as_of=None):
-    return assemble(lake, DAYS[0], DAYS[-1], bar="1d", horizon=1, as_of=as_of)
+    labels = [Label("direction", 1), Label("triple_barrier", 5)]
+    return assemble(lake, FEATURES, labels, bar="1d", start=DAYS[0], end=DAYS[-1], as_of=as_of)
 
 
 def written(dataset):
@@ -110,8 +115,9 @@ def test_a_version_that_an_mlflow_run_refers_to_survives_vacuum_and_rebuilds(rep
 def test_option_summaries_are_read_as_of_a_version(priced_lake, tmp_path):
     lake = Lake(shutil.copytree(priced_lake.root, tmp_path / "lake"))
     start, end = date(2025, 2, 3), date(2025, 2, 18)
-    versions, before = lake.versions(), read_options(lake, start, end)
+    versions, before = lake.versions(), read_facts(lake, start, end, {"options": 2})["options"]
     rows = lake.scan("option_analytics", end, end).collect()
     lake.replace("option_analytics", end, rows.with_columns(implied_vol=pl.col("implied_vol") * 2.0))
-    assert not read_options(lake, start, end).equals(before)
-    assert read_options(lake, start, end, as_of=versions).equals(before)
+    assert not read_facts(lake, start, end, {"options": 2})["options"].equals(before)
+    again = read_facts(lake, start, end, {"options": 2}, as_of=versions)["options"]
+    assert again.equals(before)

@@ -1,14 +1,11 @@
-"""Reading bars and option summaries back."""
+"""Reading bars back."""
 
 from datetime import date
 
 import pytest
 
 from features.bars import COLUMNS
-from features.options_flow import SUMMARY
-from pipelines.analytics import analyse
-from pipelines.recall import read_bars, read_options, sessions_before
-from strikelake.calendar import session
+from pipelines.recall import read_bars, sessions_before
 
 START, END = date(2025, 1, 2), date(2025, 1, 10)
 
@@ -26,17 +23,6 @@ def test_day_and_half_hour_bars_agree(market_lake):
     joined = days.join(halves, on=["asof", "underlying"], suffix="_half")
     assert joined.height == days.height
     assert joined["close"].equals(joined["close_half"], check_names=False)
-
-
-def test_options_are_none_until_they_are_priced(lake):
-    assert read_options(lake, START, END) is None
-    analyse(lake, START, END, bar="1d")
-    found = read_options(lake, END, END, ["SPY"])
-    assert dict(found.schema) == SUMMARY
-    assert found["underlying"].unique().to_list() == ["SPY"]
-    assert found["date"].to_list()[0] == START
-    assert found["available_at"].max() == session(END).close_ns
-    assert found["atm_iv"].to_list() == pytest.approx([0.3] * found.height, abs=0.01)
 
 
 def test_sessions_before_skips_holidays():

@@ -221,7 +221,7 @@ def floor(tmp_path: Path) -> Iterator[Floor]:
         underlyings=tuple(SPOTS),
         limits=LIMITS,
         history_bars=history,
-        options=None,
+        facts=None,
         rate=0.04,
         correlations={frozenset(SPOTS): 0.1},
     )

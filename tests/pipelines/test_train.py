@@ -9,7 +9,7 @@ import pytest
 
 from models.evaluation import evaluate
 from models.registry import Registry
-from pipelines.assemble import Dataset
+from pipelines.dataset import Dataset
 from pipelines.train import train
 from strikelake.calendar import NS_PER_MINUTE, sessions
 from strikelake.errors import DatasetError, ModelError

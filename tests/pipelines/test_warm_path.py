@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from features.catalog import catalog
+from flows.settings import load
+
+FEATURES = tuple(load().research.features)
 
 _PROGRAM = """
 import json, sys
 sys.path.insert(0, {folder!r})
 import test_trade_sandbox as t
-from features.catalog import catalog
 from models.scoring import load_scorer
 from strikelake.sandbox.launch import start
 
@@ -31,7 +32,7 @@ with start(t.SimulatorConfig(symbols=t.SYMBOLS, sessions=2), t.Path({market!r}))
     market = t.LiveMarketData(t.RestMarketData(sandbox.api_key, sandbox.rest_url), clock)
     model = t.Path({model!r}).read_bytes()
     scorer = load_scorer(
-        model, name="m", version=1, kind="forest", features=tuple(catalog()), bar="30m", horizon=2
+        model, name="m", version=1, kind="forest", features={features!r}, bar="30m", horizon=2
     )
     with t.IntentJournal({journal!r}) as journal:
         report = t.run_session(t.TradingDesk(broker, market, clock, scorer, journal), t.plan(sandbox))
@@ -40,9 +41,10 @@ print(json.dumps([report.decisions, len(report.client_order_ids), sorted(set(sys
 
 
 def test_a_session_imports_nothing_after_its_rehearsal(tmp_path: Path) -> None:
-    (tmp_path / "model.onnx").write_bytes(_model(len(catalog())))
+    (tmp_path / "model.onnx").write_bytes(_model(len(FEATURES)))
     program = _PROGRAM.format(
         folder=str(Path(__file__).parent),
+        features=FEATURES,
         market=str(tmp_path / "market"),
         model=str(tmp_path / "model.onnx"),
         journal=str(tmp_path / "j.db"),

@@ -1,0 +1,146 @@
+"""A frame of bars as arrays: columns, unbroken series, sessions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from strikelake.calendar import session_frame
+
+if TYPE_CHECKING:
+    from features.feature import FloatArray, IntArray
+
+PRICES = ("open", "high", "low", "close", "volume")
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Where the unbroken series of a sorted table begin.
+
+    Attributes
+    ----------
+    bounds
+        Shape (k + 1,): series i has the rows bounds[i] to bounds[i + 1] - 1.
+    """
+
+    bounds: IntArray
+
+    @property
+    def starts(self) -> IntArray:
+        """First row of each series."""
+        return self.bounds[:-1]
+
+    def slices(self) -> list[slice]:
+        """Return the rows of each series."""
+        ends = self.bounds.tolist()
+        return [slice(first, after) for first, after in pairwise(ends)]
+
+    def blank(self, values: FloatArray, rows: int) -> None:
+        """Make the first rows of each series unknown, in place."""
+        if rows <= 0:
+            return
+        if len(self.bounds) - 1 < _FEW:
+            for part in self.slices():
+                values[part.start : min(part.start + rows, part.stop)] = np.nan
+        else:
+            values[self.position < rows] = np.nan
+
+    @property
+    def position(self) -> IntArray:
+        """Return each row's place in its series, from 0."""
+        lengths = np.diff(self.bounds)
+        return np.arange(self.bounds[-1]) - np.repeat(self.starts, lengths)
+
+
+_FEW = 4096
+"""Series up to which a loop over them is quicker than a pass over all rows."""
+
+
+def series_of(*keys: pl.Series) -> Series:
+    """Return the runs of rows whose keys are all equal to those of the row before."""
+    new = np.zeros(len(keys[0]), dtype=bool)
+    new[:1] = True
+    for key in keys:
+        new[1:] |= (key[1:] != key[:-1]).to_numpy()
+    return Series(np.append(np.flatnonzero(new), len(new)))
+
+
+class Panel:
+    """Bars sorted (underlying, asof), and what is derived from them once.
+
+    Parameters
+    ----------
+    bars
+        A frame of bars (`features.bars.COLUMNS`), in any order, not empty.
+
+    Raises
+    ------
+    ValueError
+        When a price or volume is null or infinite.
+    """
+
+    def __init__(self, bars: pl.DataFrame) -> None:
+        _refuse_unknown_prices(bars)
+        self.bars = bars if _is_sorted(bars) else bars.sort("underlying", "asof")
+        self.asof: IntArray = self.bars["asof"].to_numpy()
+        self.names = series_of(self.bars["underlying"])
+        self.series = series_of(self.bars["underlying"], self.bars["segment"])
+        self.columns: dict[str, FloatArray] = {
+            name: self.bars[name].to_numpy().astype(np.float64, copy=False) for name in PRICES
+        }
+
+    def __len__(self) -> int:
+        return len(self.asof)
+
+    @cached_property
+    def underlyings(self) -> list[str]:
+        """Underlyings in order, one for each of `names`."""
+        return self.bars["underlying"].gather(self.names.starts).to_list()
+
+    @cached_property
+    def moments(self) -> tuple[IntArray, IntArray]:
+        """Different decision times in order, and each row's place among them."""
+        found, place = np.unique(self.asof, return_inverse=True)
+        return found, place
+
+    @cached_property
+    def clock(self) -> tuple[IntArray, IntArray, IntArray]:
+        """Each row's date (days since 1970), and its session's open and close, ns UTC."""
+        days = self.bars["date"].to_physical().to_numpy()
+        first, last = self.bars["date"].min(), self.bars["date"].max()
+        table = session_frame(first, last)  # type: ignore[arg-type]
+        known = table["date"].to_physical().to_numpy()
+        place = np.searchsorted(known, days)
+        opens, closes = table["open_ns"].to_numpy(), table["close_ns"].to_numpy()
+        return days.astype(np.int64), opens[place], closes[place]
+
+    def lagged(self, column: str, bars: int) -> FloatArray:
+        """Return a column from `bars` rows earlier in the same series, NaN where there is none."""
+        values = self.columns[column]
+        earlier = np.full(len(values), np.nan)
+        earlier[bars:] = values[: max(len(values) - bars, 0)]
+        self.series.blank(earlier, bars)
+        return earlier
+
+
+def _is_sorted(bars: pl.DataFrame) -> bool:
+    name, asof = bars["underlying"], bars["asof"]
+    if not name.is_sorted():
+        return False
+    same = (name[1:] == name[:-1]).to_numpy()
+    later = np.diff(asof.to_numpy()) >= 0
+    return bool((later | ~same).all())
+
+
+def _refuse_unknown_prices(bars: pl.DataFrame) -> None:
+    bad = bars.select((~pl.col(*PRICES).is_finite()).fill_null(value=True).sum()).row(0, named=True)
+    if any(bad.values()):
+        found = ", ".join(f"{count} in {name}" for name, count in bad.items() if count)
+        raise ValueError(
+            f"bars hold null or infinite values ({found}): drop those bars before building features"
+        )
