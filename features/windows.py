@@ -56,6 +56,8 @@ def total(values: FloatArray, window: int) -> FloatArray:
 def extremes(values: FloatArray, window: int) -> tuple[FloatArray, FloatArray]:
     """Return the lowest and the highest value of each window; NaN before the first whole one."""
     low, high = kernels.extremes(_floats(values), window)
+    holed = np.isnan(kernels.sums(_floats(values), window))
+    low[holed], high[holed] = np.nan, np.nan
     return _spread_out(low, len(values)), _spread_out(high, len(values))
 
 

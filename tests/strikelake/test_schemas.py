@@ -125,7 +125,8 @@ def test_yields_are_decimal(rate: float, rules: dict[str, int]):
     ("changes", "rules"),
     [
         ({}, {}),
-        ({"value": None}, {}),
+        ({"value": None, "null_reason": "warm_up"}, {}),
+        ({"value": None}, {"reason_for_null": 1}),
         ({"value": float("nan")}, {"value|nan": 1}),
         ({"available_at": OPEN_NS + 1}, {"known_at_asof": 1}),
     ],
@@ -138,6 +139,9 @@ def test_features_are_known_when_they_are_used(changes: dict[str, object], rules
         "bar": "30m",
         "feature": "rsi_14",
         "value": 50.0,
+        "null_reason": None,
+        "definition": "0a",
+        "inputs": "0b",
         "available_at": OPEN_NS,
     }
     assert rules == broken("features", row, **changes)
