@@ -14,8 +14,8 @@ from features.lookahead import audit_lookahead, draw
 from features.lookback import audit_lookback
 from features.verdicts import failed, merged
 from features.worlds import World
-from pipelines.other_lake import Held, OtherLake
 from pipelines.inputs import read_facts
+from pipelines.other_lake import Held, OtherLake
 from pipelines.recall import bar_table, read_bars, sessions_before
 from strikelake.calendar import NS_PER_MINUTE, et_date, next_session, session
 from strikelake.errors import DatasetError, EmptyLakeError

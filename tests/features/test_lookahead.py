@@ -14,7 +14,6 @@ from features.lookahead import audit_lookahead, draw
 from features.verdicts import failed
 from features.worlds import FramesSubject
 
-
 LONG = {"macd_histogram_12_26_9", "iv_rank_252", "vix_rank_252"}
 """Features that need more history than there is: nothing is shown about them."""
 

@@ -100,7 +100,7 @@ def test_features_that_need_options_are_said_to_be_unseen(run, lake):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--feature", "rsi_14"], "there is no feature 'rsi_14': the nearest names are rsi_7"),
+        (["--feature", "rsi_15"], "there is no feature 'rsi_15': the nearest names are rsi_14"),
         (["--family", "prices"], "there is no family prices"),
         (["--start", "2024-12-31"], "no session from 2024-12-31 to 2024-12-31 has history before it"),
     ],
