@@ -197,6 +197,8 @@ def _merged_mappings(name: str, found: list[Mapping[str, Any]], rows: list[float
     keys = list(dict.fromkeys(key for each in found for key in each))
     if name == "versions":
         return {key: max(each.get(key, 0) for each in found) for key in keys}
+    if any(isinstance(value, Mapping) for each in found for value in each.values()):
+        return {key: _merged_mappings(key, [each.get(key, {}) for each in found], rows) for key in keys}
     if any(isinstance(value, float) for each in found for value in each.values()):
         weighed = list(zip(found, rows, strict=True))
         return {key: sum(each.get(key, 0.0) * n for each, n in weighed) / (sum(rows) or 1.0) for key in keys}
