@@ -19,6 +19,7 @@ from rich.console import Console
 
 from flows.audit_cli import audit_app
 from flows.lake_cli import lake_app
+from flows.sandbox_cli import sandbox_app
 from strikelake.errors import StrikelakeError
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ app = typer.Typer(
     help="Research, backtest and trade US equity options, with proof of no look-ahead.\n\n"
     "Start with [bold]strikelake demo[/bold]: it needs no keys and no network.",
 )
-sandbox_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="The embedded local market.")
 app.add_typer(sandbox_app, name="sandbox")
 app.add_typer(lake_app, name="lake")
 app.add_typer(audit_app, name="audit")
@@ -265,27 +265,6 @@ def trade(
         from flows.live_trade import live_trade as flow
 
         Console().print(tables.session(flow(session=_date(session))))
-
-
-@sandbox_app.command("up")
-def sandbox_up(
-    seed: Annotated[int, typer.Option(help="The simulated market's seed.")] = 7,
-    sessions: Annotated[int, typer.Option(min=2, help="Sessions of history.")] = 60,
-) -> None:
-    """Serve the local market until Ctrl-C: flat files on S3, REST, and an Alpaca-compatible broker.
-
-    Prints the variables that point Strikelake at it.
-
-    [bold]Examples[/bold]
-
-      strikelake sandbox up
-
-      strikelake sandbox up --seed 11 --sessions 10
-    """
-    from flows.demo import serve_sandbox
-
-    with _bars():
-        serve_sandbox(seed=seed, sessions=sessions, console=Console())
 
 
 @app.command()

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from http.client import HTTPConnection, HTTPException
-from urllib.parse import urlsplit
-
-from strikelake.errors import SandboxError
+from strikelake.sandbox.console import ask
 
 
 class SandboxClock:
@@ -48,20 +44,4 @@ class SandboxClock:
             self._ask("POST", "/advance", {"to_ns": moment})
 
     def _ask(self, method: str, path: str, body: dict[str, int] | None) -> int:
-        parts = urlsplit(self._url)
-        # http.client knows no proxy settings: loopback must never go through one.
-        connection = HTTPConnection(parts.hostname or "", parts.port, timeout=self._timeout)
-        try:
-            connection.request(method, parts.path + path, json.dumps(body) if body else None)
-            answer = connection.getresponse()
-            text = answer.read().decode()
-        except (OSError, HTTPException) as error:
-            raise SandboxError(
-                f"the sandbox's clock at {self._url} does not answer ({error}): "
-                "start it with `strikelake sandbox up`"
-            ) from error
-        finally:
-            connection.close()
-        if answer.status != 200:  # noqa: PLR2004 - the status of success
-            raise SandboxError(f"the sandbox's clock at {self._url} refused: {text}")
-        return int(json.loads(text)["now_ns"])
+        return int(ask(self._url + path, method, body, timeout=self._timeout)["now_ns"])

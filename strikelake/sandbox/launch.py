@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from strikelake.errors import SandboxError
 from strikelake.sandbox import s3
+from strikelake.sandbox.addresses import Addresses
 from strikelake.sandbox.desk import BrokerConfig
 from strikelake.sandbox.paths import market_sessions
 from strikelake.sandbox.plans import ADVANCED, BASIC, BUSINESS
@@ -21,7 +22,6 @@ from strikelake.sandbox.simulator import write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import date
     from pathlib import Path
     from types import TracebackType
 
@@ -36,54 +36,23 @@ _STOP_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class RunningSandbox:
+class RunningSandbox(Addresses):
     """A running local market. Stop it, or use it as a context manager; it ends with this process anyway.
 
     Attributes
     ----------
-    s3_endpoint, bucket, access_key, secret_key
-        Where the flat files are. A file is there from 11:00 New York time of the day after its session.
-    rest_url, api_key
-        Market data; speaks Massive's REST. The key's plan has all but fair market values.
-    basic_key, business_key
-        Keys of the plans with five requests a minute and no data of the present day, and with everything.
-    broker_url, broker_key, broker_secret
-        The broker; speaks Alpaca's trading REST.
-    clock_url
-        The simulated time, for `strikelake.sandbox.clock.SandboxClock`.
-    control_url
-        Root of the sandbox's own endpoints: POST /sandbox/fault and /sandbox/reset.
-    directory
-        Files of the market: `flatfiles`, `reference`, and the server's log.
-    first_session, last_session
-        First and last session that is published as flat files.
-    live_session
-        The session after them, served by REST and broker only.
+    process
+        The server. One that was started `detached` goes on when this process ends.
     """
 
-    s3_endpoint: str
-    bucket: str
-    access_key: str
-    secret_key: str
-    rest_url: str
-    api_key: str
-    basic_key: str
-    business_key: str
-    broker_url: str
-    broker_key: str
-    broker_secret: str
-    clock_url: str
-    control_url: str
-    directory: Path
-    first_session: date
-    last_session: date
-    live_session: date
     process: subprocess.Popen[bytes] = field(repr=False)
 
     def stop(self) -> None:
         """End the server and wait for it; nothing when it has ended."""
         if self.process.stdin is not None:
             self.process.stdin.close()
+        else:
+            self.process.terminate()
         try:
             self.process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -106,6 +75,7 @@ def start(
     *,
     account: BrokerConfig | None = None,
     port: int = 0,
+    detached: bool = False,
 ) -> RunningSandbox:
     """Simulate a market into a directory, unless it is there already, and serve it on a loopback port.
 
@@ -121,6 +91,8 @@ def start(
         The broker's account.
     port
         Where to serve everything; 0 is any free one.
+    detached
+        Whether the server goes on when this process ends; `strikelake.sandbox.console.stop` ends it.
 
     Returns
     -------
@@ -134,38 +106,42 @@ def start(
     """
     write(config, directory, progress)
     sessions = market_sessions(config)
-    process, addresses = _serve(directory, account or BrokerConfig(), port)
-    http = addresses["http"]
+    process, http = _serve(directory, account or BrokerConfig(), port, detached=detached)
     return RunningSandbox(
         s3_endpoint=http,
         bucket=s3.BUCKET,
         access_key=s3.ACCESS_KEY,
         secret_key=s3.SECRET_KEY,
+        small_access_key=s3.SMALL_ACCESS_KEY,
+        small_secret_key=s3.SMALL_SECRET_KEY,
         rest_url=http,
         api_key=_API_KEY,
         basic_key=_BASIC_KEY,
         business_key=_BUSINESS_KEY,
+        stream_feed=http.removeprefix("http://"),
         broker_url=http,
         broker_key=_BROKER_KEY,
         broker_secret=_BROKER_SECRET,
         clock_url=f"{http}/clock",
         control_url=http,
-        directory=directory,
+        directory=directory.resolve(),
         first_session=sessions[0].date,
         last_session=sessions[-2].date,
         live_session=sessions[-1].date,
+        pid=process.pid,
         process=process,
     )
 
 
 def _serve(
-    directory: Path, account: BrokerConfig, port: int
-) -> tuple[subprocess.Popen[bytes], dict[str, str]]:
-    """Start the server process and wait until it has reported its addresses."""
+    directory: Path, account: BrokerConfig, port: int, *, detached: bool
+) -> tuple[subprocess.Popen[bytes], str]:
+    """Start the server process and wait until it has reported its address."""
     receiving, sending = os.pipe()
     settings = {
         "directory": str(directory.resolve()),
         "report_fd": sending,
+        "detached": detached,
         # The kernel's death signal follows the thread that started the child: only the main one is safe.
         "bound": threading.current_thread() is threading.main_thread(),
         "account": {
@@ -182,7 +158,7 @@ def _serve(
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own module with our own settings
             command,
-            stdin=subprocess.PIPE,
+            stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
             stdout=output,
             stderr=output,
             pass_fds=(sending,),
@@ -196,7 +172,7 @@ def _serve(
         process.kill()
         process.communicate()
         raise SandboxError(f"the sandbox did not start: {_last_line(log)} (see {log})")
-    return process, json.loads(text)
+    return process, str(json.loads(text)["http"])
 
 
 def _read(descriptor: int, deadline: float) -> bytes:

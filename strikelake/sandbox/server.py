@@ -16,9 +16,9 @@ import sys
 import threading
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from strikelake.sandbox import broker, control, exchange, rest, s3, updates
+from strikelake.sandbox import broker, control, exchange, office, rest, s3, timekeeping, updates
 from strikelake.sandbox.archive import Archive
 from strikelake.sandbox.desk import BrokerConfig
 from strikelake.sandbox.plans import PLANS, Meter, Plan
@@ -27,8 +27,6 @@ from strikelake.sandbox.venue import Venue
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.responses import Response
 
 _PR_SET_PDEATHSIG = 1
 
@@ -46,16 +44,11 @@ def application(venue: Venue, directory: Path, plans: dict[str, Plan]) -> Starle
         The market data keys, each with its plan.
     """
     from starlette.applications import Starlette
-    from starlette.routing import Route
 
-    own = [
-        Route("/clock", _now),
-        Route("/clock/advance", _advance, methods=["POST"]),
-        Route("/sandbox/reset", _reset, methods=["POST"]),
-    ]
-    market = [*rest.routes(), *broker.routes(), *updates.routes(), *s3.routes()]
-    app = Starlette(routes=[*own, *control.routes(), *market])
-    app.state.venue = venue
+    own = [*timekeeping.routes(), *control.routes(), *office.routes()]
+    # The flat files' routes take every path that no other did: they come last.
+    app = Starlette(routes=[*own, *rest.routes(), *broker.routes(), *updates.routes(), *s3.routes()])
+    app.state.venue, app.state.timekeeper = venue, timekeeping.Timekeeper(venue)
     app.state.archive = Archive(directory)
     app.state.bucket = Bucket((directory / "flatfiles", directory / "unpublished"), venue.faults)
     app.state.plans, app.state.meter = plans, Meter()
@@ -63,19 +56,20 @@ def application(venue: Venue, directory: Path, plans: dict[str, Plan]) -> Starle
 
 
 def main(arguments: list[str]) -> None:
-    """Serve until standard input closes.
+    """Serve until standard input closes; a detached server until it is told to end.
 
     Parameters
     ----------
     arguments
-        One JSON object: directory, report_fd, bound (whether the kernel may tie this process to the parent's
-        thread), account (cash, fee, options_level), broker_keys, data_keys (name of the plan by key), port
-        (0 is any).
+        One JSON object: directory, report_fd, detached, bound (whether the kernel may tie this process to
+        the parent's thread), account (cash, fee, options_level), broker_keys, data_keys (name of the plan by
+        key), port (0 is any).
     """
     import uvicorn
 
     settings = json.loads(arguments[0])
-    _die_with_parent(kernel=settings["bound"])
+    if not settings["detached"]:
+        _die_with_parent(kernel=settings["bound"])
     directory = Path(settings["directory"])
     given = settings["account"]
     account = BrokerConfig(Decimal(given["cash"]), Decimal(given["fee"]), given["options_level"])
@@ -90,7 +84,9 @@ def main(arguments: list[str]) -> None:
         http = "http://{}:{}".format(*listener.getsockname())
         with os.fdopen(settings["report_fd"], "w") as report:
             json.dump({"http": http}, report)
-        config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1
+        )
         uvicorn.Server(config).run(sockets=[listener])
 
 
@@ -103,43 +99,6 @@ def _die_with_parent(*, kernel: bool) -> None:
         os._exit(0)
 
     threading.Thread(target=watch, name="parent watch", daemon=True).start()
-
-
-async def _now(request: Request) -> Response:
-    return _time(request.app.state.venue)
-
-
-async def _advance(request: Request) -> Response:
-    from starlette.responses import JSONResponse
-
-    body = await _json(request)
-    moment = body.get("to_ns")
-    if not isinstance(moment, int):
-        return JSONResponse({"message": 'send {"to_ns": nanoseconds since the epoch}'}, 422)
-    venue: Venue = request.app.state.venue
-    venue.advance(moment)
-    return _time(venue)
-
-
-async def _reset(request: Request) -> Response:
-    venue: Venue = request.app.state.venue
-    venue.reset()
-    request.app.state.meter.clear()
-    return _time(venue)
-
-
-def _time(venue: Venue) -> Response:
-    from starlette.responses import JSONResponse
-
-    return JSONResponse({"now_ns": venue.now})
-
-
-async def _json(request: Request) -> dict[str, Any]:
-    try:
-        body = json.loads(await request.body())
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 if __name__ == "__main__":

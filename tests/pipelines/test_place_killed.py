@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -20,8 +19,7 @@ from strikelake.journal.intents import IntentJournal
 from strikelake.journal.states import IntentState
 from strikelake.orders import Effect, Leg, OrderIntent, OrderStatus, Side, client_order_id
 from strikelake.sandbox.clock import SandboxClock
-from strikelake.sandbox.config import SimulatorConfig
-from strikelake.sandbox.launch import RunningSandbox, start
+from strikelake.sandbox.launch import RunningSandbox
 from strikelake.vendors.rest import RestMarketData
 
 STEPS = [
@@ -37,15 +35,8 @@ STEPS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
-    with start(SimulatorConfig(symbols=("SPY",), sessions=1), tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
-
-
 @pytest.fixture
 def symbol(sandbox: RunningSandbox) -> str:
-    tell(sandbox, "/sandbox/reset", {})
     SandboxClock(sandbox.clock_url).sleep_until(et_ns(sandbox.live_session, "10:00"))
     return symbols(sandbox)[0]
 

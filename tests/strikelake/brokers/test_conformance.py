@@ -1,10 +1,9 @@
 """What every broker promises, asked of each: the in-memory one, and Alpaca's as the sandbox serves it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from urllib.request import urlopen
 
 import pytest
 
@@ -16,8 +15,7 @@ from strikelake.errors import BrokerError
 from strikelake.orders import Effect, Leg, OrderIntent, OrderStatus, Side
 from strikelake.portfolio import Account
 from strikelake.sandbox.clock import SandboxClock
-from strikelake.sandbox.config import SimulatorConfig
-from strikelake.sandbox.launch import RunningSandbox, start
+from strikelake.sandbox.launch import RunningSandbox
 from strikelake.vendors.rest import RestMarketData
 
 
@@ -42,13 +40,6 @@ class Venue:
     trade: Callable[[], None]
 
 
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
-    config = SimulatorConfig(symbols=("SPY",), sessions=1)
-    with start(config, tmp_path_factory.mktemp("sandbox")) as running:
-        yield running
-
-
 def memory_venue() -> Venue:
     account = Account("A1", Decimal(25_000), Decimal(25_000), Decimal(25_000), 3)
     memory = MemoryBroker(account, StepClock(), fill_at_limit=False)
@@ -65,7 +56,6 @@ def venue(request: pytest.FixtureRequest) -> Venue:
     if request.param == "memory":
         return memory_venue()
     sandbox: RunningSandbox = request.getfixturevalue("sandbox")
-    urlopen(f"{sandbox.control_url}/sandbox/reset", data=b"").close()
     clock = SandboxClock(sandbox.clock_url)
     clock.sleep_until(et_ns(sandbox.live_session, "10:00"))
     chain = RestMarketData(sandbox.api_key, sandbox.rest_url).chain(

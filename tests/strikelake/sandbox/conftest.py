@@ -1,4 +1,4 @@
-"""A tiny market, simulated once and served once, and the broker's own client."""
+"""The market behind `sandbox`, and the broker's own client."""
 
 import asyncio
 import json
@@ -11,9 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from strikelake.sandbox import launch, simulator
+from strikelake.sandbox import simulator
 from strikelake.sandbox.clock import SandboxClock
-from strikelake.sandbox.config import SimulatorConfig
 
 PATIENCE = 10.0
 
@@ -75,8 +74,8 @@ class Listener:
 
 
 @pytest.fixture(scope="session")
-def config():
-    return SimulatorConfig(symbols=("AAPL", "SPY"), sessions=3)
+def config(sandbox_config):
+    return sandbox_config
 
 
 @pytest.fixture(scope="session")
@@ -85,16 +84,8 @@ def market(config):
 
 
 @pytest.fixture(scope="session")
-def running(config, tmp_path_factory):
-    with launch.start(config, tmp_path_factory.mktemp("sandbox")) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(running):
-    """The running market at the start of its live session, with an untouched account."""
-    assert post(f"{running.control_url}/sandbox/reset") == 200
-    return running
+def running(running_sandbox):
+    return running_sandbox
 
 
 @pytest.fixture(scope="session")
