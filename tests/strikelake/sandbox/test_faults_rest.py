@@ -32,7 +32,7 @@ def massive(sandbox, clock):
     from massive import RESTClient
 
     clock.sleep_until(et_ns(sandbox.live_session, "10:00"))
-    return RESTClient(api_key=sandbox.api_key, base=sandbox.rest_url, retries=1, read_timeout=0.1)
+    return RESTClient(api_key=sandbox.api_key, base=sandbox.rest_url, retries=1, read_timeout=0.5)
 
 
 @pytest.fixture
