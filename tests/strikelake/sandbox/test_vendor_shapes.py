@@ -6,13 +6,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from strikelake.calendar import NS_PER_MINUTE, et_ns
+from strikelake.calendar import et_ns
 from strikelake.sandbox.clock import SandboxClock
 
 pytestmark = pytest.mark.real
 
-# Alpaca took the day-trade fields out of the account on 2026-07-06; its fixture is older.
-DAY_TRADES = {"daytrade_count", "daytrading_buying_power", "pattern_day_trader"}
 # Only business plans and traded contracts have these.
 EXTRAS = {"fmv", "last_trade"}
 
@@ -38,15 +36,6 @@ def ask(sandbox):
     return send
 
 
-@pytest.fixture
-def order(ask):
-    """A filled order for one contract."""
-    found = ask("GET", "/v2/options/contracts?underlying_symbols=SPY&expiration_date=2025-01-17&type=call")
-    symbol = found["option_contracts"][8]["symbol"]
-    body = {"symbol": symbol, "qty": "1", "side": "buy", "type": "market", "time_in_force": "day"}
-    return ask("POST", "/v2/orders", body)
-
-
 def published(real_data, name):
     body = json.loads((real_data / "fixtures" / name).read_text())
     return body.get("response", body) if isinstance(body, dict) else body
@@ -62,35 +51,6 @@ def missing(theirs, ours, allowed=frozenset()):
         if isinstance(value, str) != isinstance(ours[name], str)
     }
     return absent, kinds
-
-
-def test_the_account(real_data, ask):
-    theirs = published(real_data, "alpaca/test_account_routes/test_get_account.json")
-    assert missing(theirs, ask("GET", "/v2/account"), DAY_TRADES) == (set(), set())
-
-
-def test_an_order(real_data, order):
-    theirs = published(real_data, "alpaca/test_order_routes/test_limit_order.json")
-    # The fixture was written by hand: its numbers should be the strings that Alpaca documents and sends.
-    absent, kinds = missing(theirs, order)
-    assert absent == set()
-    assert kinds <= {"qty", "commission"}
-
-
-def test_a_position(real_data, ask, sandbox, order):
-    clock = SandboxClock(sandbox.clock_url)
-    clock.sleep_until(clock.now() + 5 * NS_PER_MINUTE)
-    [theirs] = published(real_data, "alpaca/test_position_routes/test_get_all_positions.json")
-    [ours] = ask("GET", "/v2/positions")
-    assert missing(theirs, ours, {"usd"}) == (set(), set())
-
-
-def test_an_option_contract(real_data, ask):
-    theirs = published(real_data, "alpaca/test_option_routes/test_get_option_contracts.json")
-    ours = ask("GET", "/v2/options/contracts?underlying_symbols=SPY")
-    assert missing(theirs, ours) == (set(), set())
-    [contract] = theirs["option_contracts"]
-    assert missing(contract, ours["option_contracts"][0]) == (set(), set())
 
 
 def test_bars(real_data, ask):
