@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def state(sandbox: Addresses, found: Mapping[str, Any]) -> Table:
     """Return a running market at a glance."""
     speed = f", {found['speed']:g} times as fast" if found["speed"] else ", at rest"
-    streams = [f"{s['cluster']}: {s['subscriptions']} subscriptions" for s in found["streams"]]
+    streams = [f"{s['cluster']}: {len(s['subscriptions'])} subscriptions" for s in found["streams"]]
     faults = [f"{asked['name']}: {often(asked)}" for asked in found["faults"]]
     rows = {
         "time": iso(found["now_ns"]) + speed,

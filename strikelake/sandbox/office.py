@@ -31,7 +31,7 @@ async def _state(request: Request) -> JSONResponse:
         "orders": len(desk.orders),
         "open_orders": len(desk.open_orders()),
         "positions": len(desk.books.positions),
-        "streams": [],
+        "streams": state.hub.state(),
         "faults": [asdict(asked) for asked in state.venue.faults.active()],
     }
     return JSONResponse(shown)

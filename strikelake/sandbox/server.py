@@ -1,4 +1,4 @@
-"""The sandbox's server process: S3, REST, broker and clock in one event loop, on one port.
+"""The sandbox's server process: S3, REST, streams, broker and clock in one event loop, on one port.
 
 Started by `strikelake.sandbox.launch`, with its settings as one JSON argument. It reports its addresses
 through a file descriptor, and ends when its standard input closes, which happens when the parent
@@ -18,9 +18,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from strikelake.sandbox import broker, control, exchange, office, rest, s3, timekeeping, updates
+from strikelake.sandbox import broker, control, exchange, office, rest, s3, stream, timekeeping, updates
 from strikelake.sandbox.archive import Archive
 from strikelake.sandbox.desk import BrokerConfig
+from strikelake.sandbox.feed import Feed
 from strikelake.sandbox.plans import PLANS, Meter, Plan
 from strikelake.sandbox.publication import Bucket
 from strikelake.sandbox.venue import Venue
@@ -47,9 +48,12 @@ def application(venue: Venue, directory: Path, plans: dict[str, Plan]) -> Starle
 
     own = [*timekeeping.routes(), *control.routes(), *office.routes()]
     # The flat files' routes take every path that no other did: they come last.
-    app = Starlette(routes=[*own, *rest.routes(), *broker.routes(), *updates.routes(), *s3.routes()])
+    vendors = [*rest.routes(), *stream.routes(), *broker.routes(), *updates.routes()]
+    app = Starlette(routes=[*own, *vendors, *s3.routes()])
     app.state.venue, app.state.timekeeper = venue, timekeeping.Timekeeper(venue)
-    app.state.archive = Archive(directory)
+    app.state.archive = archive = Archive(directory)
+    app.state.hub = stream.Hub(Feed(archive, venue.exchange.live.date))
+    app.state.timekeeper.listeners.append(app.state.hub.publish)
     app.state.bucket = Bucket((directory / "flatfiles", directory / "unpublished"), venue.faults)
     app.state.plans, app.state.meter = plans, Meter()
     return app

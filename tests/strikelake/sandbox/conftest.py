@@ -5,6 +5,7 @@ import json
 import threading
 import time
 import warnings
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from types import SimpleNamespace
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ import pytest
 
 from strikelake.sandbox import simulator
 from strikelake.sandbox.clock import SandboxClock
+from strikelake.sandbox.console import ask
 
 PATIENCE = 10.0
 
@@ -164,3 +166,131 @@ def listener(make_listener):
     found = make_listener()
     found.start()
     return found
+
+
+class Heard:
+    """Massive's client in a thread of its own, and what it has heard."""
+
+    def __init__(self, sandbox, cluster, names, key, options):
+        import massive
+
+        self.events, self.error, self._sandbox = [], None, sandbox
+        self.client = massive.WebSocketClient(
+            api_key=key,
+            feed=sandbox.stream_feed,
+            market=cluster,
+            secure=False,
+            subscriptions=list(names),
+            **{"max_reconnects": 0, **options},
+        )
+        self.thread = threading.Thread(target=self._work, daemon=True)
+        self.thread.start()
+
+    def _work(self):
+        async def main():
+            self.loop = asyncio.get_running_loop()
+            await self.client.connect(self._hear)
+
+        try:
+            asyncio.run(main())
+        except Exception as error:  # noqa: BLE001 - the test says which it expects
+            self.error = error
+
+    async def _hear(self, events):
+        self.events += events
+
+    @property
+    def ended(self):
+        return not self.thread.is_alive()
+
+    def state(self):
+        return [s["subscriptions"] for s in ask(f"{self._sandbox.control_url}/sandbox")["streams"]]
+
+    def until(self, condition, seconds=10.0):
+        """Wait until a condition holds."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"waited in vain; heard {self.events}, {self.error!r}"
+            time.sleep(0.005)
+
+    def wait(self, count):
+        """Return what was heard once there are so many events."""
+        self.until(lambda: len(self.events) >= count)
+        return list(self.events)
+
+    def subscribed(self, names):
+        self.until(lambda: self.ended or sorted(names) in self.state())
+        if self.ended and self.error is not None:
+            raise self.error
+
+    def unsubscribe(self, name):
+        before = self.state()
+        self.loop.call_soon_threadsafe(self.client.unsubscribe, name)
+        self.until(lambda: self.state() != before)
+
+    def advance(self, moment):
+        SandboxClock(self._sandbox.clock_url).sleep_until(moment)
+
+    def reset(self):
+        ask(f"{self._sandbox.control_url}/sandbox/reset", "POST")
+
+    def run(self, speed):
+        ask(f"{self._sandbox.clock_url}/speed", "POST", {"factor": speed})
+
+    def close(self):
+        if not self.ended:
+            asyncio.run_coroutine_threadsafe(self.client.close(), self.loop)
+        self.thread.join(10)
+
+
+@pytest.fixture
+def stream(sandbox):
+    """Listen with Massive's client; a context that begins when all subscriptions are taken."""
+
+    @contextmanager
+    def listen(cluster, *names, key=sandbox.api_key, wait=True, **options):
+        heard = Heard(sandbox, cluster, names, key, options)
+        try:
+            if wait:
+                heard.subscribed(names)
+            yield heard
+        finally:
+            heard.close()
+
+    return listen
+
+
+class Raw:
+    """The stream's protocol by hand."""
+
+    def __init__(self, sandbox, cluster, key):
+        from websockets.sync.client import connect
+
+        self.connection = connect(f"ws://{sandbox.stream_feed}/{cluster}", proxy=None)
+        self._said = [self.receive()]
+        if key is not None:
+            self.say("auth", key)
+            self._said.append(self.receive())
+
+    def say(self, action, params):
+        self.connection.send(json.dumps({"action": action, "params": params}))
+
+    def receive(self):
+        return json.loads(self.connection.recv(timeout=10))
+
+    def statuses(self):
+        return [status["status"] for [status] in self._said]
+
+
+@pytest.fixture
+def raw(sandbox):
+    """Speak the stream's protocol by hand."""
+    opened = []
+
+    def connect(cluster, key):
+        opened.append(Raw(sandbox, cluster, key))
+        return opened[-1]
+
+    yield connect
+    for socket in opened:
+        socket.connection.close()
