@@ -51,5 +51,5 @@ def faults(found: Mapping[str, Any]) -> Table:
 
 def often(asked: Mapping[str, Any]) -> str:
     """Return when a fault that is asked for happens."""
-    times = f"{asked['times']} times" if asked["times"] else "until taken back"
+    times = {None: "until taken back", 1: "once"}.get(asked["times"], f"{asked['times']} times")
     return f"{times}, after {asked['after']}, on {asked['on']}"

@@ -105,6 +105,11 @@ def _line(call: Call) -> dict[str, Any]:
     raise ProblemError(404, "Ticker not found.")
 
 
+def _listed_on(line: Mapping[str, Any]) -> str:
+    """Return when a ticker began: where the market does not say, with the vendor's stock history."""
+    return str(line.get("list_date") or "2003-09-10")
+
+
 def _ticker(line: Mapping[str, Any]) -> dict[str, Any]:
     index = line["type"] == "INDEX"
     shown = {
@@ -117,7 +122,7 @@ def _ticker(line: Mapping[str, Any]) -> dict[str, Any]:
         "type": line["type"],
         "currency_name": "usd",
         "composite_figi": line["composite_figi"],
-        "list_date": line["list_date"],
+        "list_date": line.get("list_date"),
     }
     return {
         name: value for name, value in shown.items() if value is not None and not (index and name == "type")
