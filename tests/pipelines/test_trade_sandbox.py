@@ -16,6 +16,7 @@ from pipelines.trade import SessionPlan, TradingDesk, run_session
 from strikelake.brokers.alpaca import AlpacaBroker
 from strikelake.calendar import NS_PER_MINUTE, NS_PER_SECOND, et_ns
 from strikelake.journal.intents import IntentJournal
+from strikelake.orders import OrderStatus
 from strikelake.risk.limits import Limits
 from strikelake.sandbox.clock import SandboxClock
 from strikelake.sandbox.config import SimulatorConfig
@@ -123,6 +124,24 @@ def test_a_whole_session_leaves_books_that_agree(sandbox: RunningSandbox, tmp_pa
     assert sorted(report.client_order_ids) == sorted(placed(sandbox))
     assert (report.differences.lines(), report.problems) == ((), ())
     assert broker.open_orders() == []
+    assert report.closing_equity == broker.account().equity
+
+
+def test_rejects_and_partial_fills_leave_books_that_agree(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    for name, times in (("broker.partial_fill", 3), ("broker.reject", 2)):
+        body = json.dumps({"name": name, "times": times}).encode()
+        urlopen(Request(f"{sandbox.control_url}/sandbox/fault", body)).close()
+    clock = SandboxClock(sandbox.clock_url)
+    broker = AlpacaBroker(sandbox.broker_key, sandbox.broker_secret, url=sandbox.broker_url)
+    market = LiveMarketData(RestMarketData(sandbox.api_key, sandbox.rest_url), clock)
+
+    with IntentJournal(tmp_path / "j.db") as journal:
+        report = run_session(TradingDesk(broker, market, clock, Coin(), journal), plan(sandbox))
+
+    states = [broker.order(name) for name in report.client_order_ids]
+    assert report.orders["rejected"] == 2
+    assert [s for s in states if s and s.status is not OrderStatus.FILLED and s.filled_quantity] != []
+    assert (report.differences.lines(), report.problems) == ((), ())
     assert report.closing_equity == broker.account().equity
 
 
