@@ -12,7 +12,6 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from strikelake.calendar import NS_PER_MINUTE
 from strikelake.lake.quality import check
@@ -126,15 +125,12 @@ def merge(
         All good rows in order.
     """
     symbol, keyed = spec.sort[0], bool(spec.key)
-    schema = pq.read_schema(staged.path)
-    strings = [field.name for field in schema if pa.types.is_string(field.type)]
-    file = pq.ParquetFile(staged.path, read_dictionary=strings)
     begin, position = 0, 0
-    for group in range(file.num_row_groups):
-        rows = file.read_row_group(group)
+    for group in range(staged.groups):
+        rows = staged.read(group)
         numbers = _numbers(position, rows.num_rows, skipped)
         position += rows.num_rows
-        last = group == file.num_row_groups - 1
+        last = group == staged.groups - 1
         end = late.height if last else _until(late, rows, symbol, included=keyed)
         if end > begin:
             part, begin = late.slice(begin, end - begin), end

@@ -12,6 +12,7 @@ from strikelake.calendar import sessions
 from strikelake.errors import LakeError
 from strikelake.lake import versions
 from strikelake.lake.months import Month, copies, months, scan_copies
+from strikelake.lake.packing import file_name, is_packed, packing
 from strikelake.lake.quality import require
 from strikelake.lake.tables import between
 
@@ -150,11 +151,16 @@ def _examine(table: Table, path: str, day: date | None, rows: int, size: int) ->
         return "the file is gone: restore a backup, or remove its row in `ingestions` and ingest again"
     if len(content) != size:
         return f"it has {len(content):,} bytes and the log says {size:,}"
-    if path.rsplit("/", 1)[-1] != versions.file_name(content):
+    if path.rsplit("/", 1)[-1] != file_name(versions.digest(content), packed=is_packed(path)):
         return "its content is not what was written: its hash differs from its name"
-    frame = pl.read_parquet(io.BytesIO(content), hive_partitioning=False)
-    if day is not None:
-        frame = frame.with_columns(date=pl.lit(day, pl.Date))
+    return _examine_rows(table, path, day, rows, content)
+
+
+def _examine_rows(table: Table, path: str, day: date | None, rows: int, content: bytes) -> str:
+    try:
+        frame = _rows_in(table, path, day, content)
+    except pl.exceptions.ColumnNotFoundError as error:
+        return f"its columns are not those of packed rows: {error}"
     if frame.height != rows:
         return f"it has {frame.height:,} rows and the log says {rows:,}"
     try:
@@ -163,6 +169,14 @@ def _examine(table: Table, path: str, day: date | None, rows: int, size: int) ->
         return str(error)
     order = frame.select(table.spec.sort)
     return "" if order.equals(order.sort(table.spec.sort)) else f"it is not sorted by {table.spec.sort}"
+
+
+def _rows_in(table: Table, path: str, day: date | None, content: bytes) -> pl.DataFrame:
+    frame = pl.read_parquet(io.BytesIO(content), hive_partitioning=False)
+    if day is not None:
+        frame = frame.with_columns(date=pl.lit(day, pl.Date))
+    packed = packing(table.spec.name) if is_packed(path) else None
+    return packed.unpack(frame.lazy()).collect() if packed else frame
 
 
 def _examine_copy(table: Table, month: Month) -> str:

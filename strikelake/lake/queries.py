@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import polars as pl
 
 from strikelake.errors import LakeError
+from strikelake.lake.packing import packing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import duckdb
+
     from strikelake.schemas import TableSpec
 
 
-def answer(query: str, views: Mapping[TableSpec, list[str] | Any]) -> pl.DataFrame:
-    """Run one SELECT over tables given by their Parquet files or as pyarrow datasets.
+class View(NamedTuple):
+    """What a table is read from: plain files and packed ones, by addresses or as a pyarrow dataset."""
+
+    plain: list[str] | Any
+    packed: list[str] | Any
+
+
+def answer(query: str, views: Mapping[TableSpec, View]) -> pl.DataFrame:
+    """Run one SELECT over tables.
 
     Raises
     ------
@@ -28,13 +38,8 @@ def answer(query: str, views: Mapping[TableSpec, list[str] | Any]) -> pl.DataFra
     # Extensions cannot be fetched everywhere; without this, a query that wants one waits for the network.
     settings: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": False}
     with duckdb.connect(":memory:", config=settings) as connection:
-        for spec, files in views.items():
-            if not isinstance(files, list):
-                connection.register(spec.name, files)
-            elif files:
-                connection.execute(_view(spec, files))
-            else:
-                connection.register(spec.name, pl.DataFrame(schema=spec.columns).to_arrow())
+        for spec, view in views.items():
+            _create(connection, spec, view)
         try:
             # A query of nothing but comments has no relation, which duckdb's types leave out.
             relation = cast("duckdb.DuckDBPyRelation | None", connection.sql(query))
@@ -47,8 +52,29 @@ def answer(query: str, views: Mapping[TableSpec, list[str] | Any]) -> pl.DataFra
     return rows
 
 
-def _view(spec: TableSpec, files: list[str]) -> str:
+def _create(connection: duckdb.DuckDBPyConnection, spec: TableSpec, view: View) -> None:
+    packed = packing(spec.name)
+    kinds: list[tuple[str, list[str] | Any, Mapping[str, str]]] = [("plain", view.plain, {})]
+    kinds += [("packed", view.packed, packed.sql)] if packed else []
+    parts = []
+    for kind, files, read in kinds:
+        if isinstance(files, list):
+            source = _files(spec, files) if files else None
+        else:
+            source = f"_{kind}_{spec.name}"
+            connection.register(source, files)
+        if source:
+            columns = ", ".join(
+                f'{read[name]} AS "{name}"' if name in read else f'"{name}"' for name in spec.columns
+            )
+            parts.append(f"SELECT {columns} FROM {source}")  # noqa: S608 - names are ours
+    if parts:
+        connection.execute(f"CREATE VIEW {spec.name} AS {' UNION ALL '.join(parts)}")
+    else:
+        connection.register(spec.name, pl.DataFrame(schema=spec.columns).to_arrow())
+
+
+def _files(spec: TableSpec, files: list[str]) -> str:
     listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
     hive = ", hive_partitioning=true, hive_types={'date': DATE}" if spec.partition_by else ""
-    columns = ", ".join(f'"{name}"' for name in spec.columns)
-    return f"CREATE VIEW {spec.name} AS SELECT {columns} FROM read_parquet([{listed}]{hive})"  # noqa: S608 - names are ours
+    return f"read_parquet([{listed}]{hive})"

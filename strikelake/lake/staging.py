@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from strikelake.lake.packing import DIFFERENCES, file_name, packing
 from strikelake.lake.storage import unwritable
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from strikelake.lake.bucket import Place
+    from strikelake.lake.packing import Packing
     from strikelake.schemas import TableSpec
 
 _BAR_ROWS, _TICK_ROWS = 65_536, 262_144
@@ -26,7 +28,9 @@ _CHUNK = 1 << 20
 _BOUNDED = ("occ_symbol", "ticker", "underlying", "expiration", "strike", "ts_ns", "available_at")
 # Equal for hundreds of rows on end, which compresses better than the numbers of a dictionary's entries.
 _RUNS = ("expiration", "strike")
-_COUNTING = ("ts_ns", "available_at", "participant_ns", "trf_ns", "sequence_number")
+_COUNTING = ("ts_ns", "participant_ns", "trf_ns", "sequence_number")
+# Numbers whose high bytes hardly change and whose low bytes hardly repeat.
+_SPLIT = ("transactions",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,26 @@ class Staged:
 
     Attributes
     ----------
-    path, rows
-        Where it is, and how many rows it has.
+    path, rows, groups
+        Where it is, and how many rows and row groups it has.
+    schema
+        The columns of its rows.
+    packing
+        How they are stored; None is as they are.
     """
 
     path: Path
     rows: int
+    groups: int
+    schema: pa.Schema
+    packing: Packing | None
+
+    def read(self, group: int) -> pa.Table:
+        """Return the rows of a row group."""
+        strings = [field.name for field in self.schema if pa.types.is_dictionary(field.type)]
+        with pq.ParquetFile(self.path, read_dictionary=strings) as file:
+            rows = file.read_row_group(group)
+        return self.packing.restore(rows, self.schema) if self.packing else rows
 
     def put(self, place: Place, day: date) -> tuple[str, int]:
         """Copy the file into a table; return its path there, which names its content, and its bytes."""
@@ -49,7 +67,7 @@ class Staged:
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)
             file.seek(0)
-            path = f"date={day}/part-{digest.hexdigest()}.parquet"
+            path = f"date={day}/{file_name(digest.hexdigest(), packed=self.packing is not None)}"
             with place.stream(path) as sink:
                 shutil.copyfileobj(file, sink, _CHUNK)
         return path, self.path.stat().st_size
@@ -74,13 +92,14 @@ class StagedWriter:
     """
 
     def __init__(self, spec: TableSpec, path: Path, schema: pa.Schema) -> None:
-        self._path, self._schema = path, schema
+        self._path, self._schema, self._packing = path, schema, packing(spec.name)
         ticks = not spec.name.endswith("_bars")
         self._group = _TICK_ROWS if ticks else _BAR_ROWS
         self._pending: list[pa.Table] = []
-        self._rows, self._waiting = 0, 0
+        self._rows, self._waiting, self._groups = 0, 0, 0
         try:
-            self._writer = pq.ParquetWriter(path, schema, **_options(schema, ticks=ticks))
+            stored = self._packing.arrow(schema) if self._packing else schema
+            self._writer = pq.ParquetWriter(path, stored, **write_options(spec.name, stored))
         except OSError as error:
             raise unwritable(path.parent, error) from error
 
@@ -104,7 +123,7 @@ class StagedWriter:
         """Write what is left and return the file."""
         self._flush()
         self._write(self._writer.close)
-        return Staged(self._path, self._rows)
+        return Staged(self._path, self._rows, self._groups, self._schema, self._packing)
 
     def _flush(self) -> None:
         if not self._pending:
@@ -113,6 +132,8 @@ class StagedWriter:
         if len(self._pending) > 1:
             rows = pa.concat_tables(self._pending).unify_dictionaries().combine_chunks()
         self._pending, self._waiting = [], 0
+        self._groups += -(-rows.num_rows // (2 * self._group))
+        rows = self._packing.pack(rows) if self._packing else rows
         self._write(self._writer.write_table, rows, row_group_size=2 * self._group)
         pa.default_memory_pool().release_unused()
 
@@ -123,14 +144,27 @@ class StagedWriter:
             raise unwritable(self._path.parent, error) from error
 
 
-def _options(schema: pa.Schema, *, ticks: bool) -> dict[str, Any]:
-    counting = [name for name in _COUNTING if ticks and name in schema.names]
+def write_options(name: str, schema: pa.Schema) -> dict[str, Any]:
+    """Return how pyarrow is to write rows of a table that are sorted by symbol and time.
+
+    Parameters
+    ----------
+    name
+        The table.
+    schema
+        Its stored columns.
+    """
+    packed = packing(name)
+    stored, kept = (packed.stored, packed.kept) if packed else ((), ())
+    split = [name for name in (*stored, *_SPLIT) if name in schema.names and name not in DIFFERENCES]
+    counting = [] if name.endswith("_bars") else [n for n in _COUNTING if n in schema.names and n not in kept]
+    encoded = dict.fromkeys(split, "BYTE_STREAM_SPLIT") | dict.fromkeys(counting, "DELTA_BINARY_PACKED")
     return {
         "compression": "zstd",
         "compression_level": 3,
         "store_schema": False,
         "write_batch_size": _BAR_ROWS,
-        "use_dictionary": [name for name in schema.names if name not in (*_RUNS, *counting)],
-        "column_encoding": dict.fromkeys(counting, "DELTA_BINARY_PACKED") or None,
-        "write_statistics": [name for name in schema.names if name in _BOUNDED],
+        "use_dictionary": [n for n in schema.names if n not in (*_RUNS, *encoded, *kept)],
+        "column_encoding": encoded or None,
+        "write_statistics": [n for n in schema.names if n in _BOUNDED and n not in kept],
     }

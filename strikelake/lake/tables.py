@@ -15,6 +15,8 @@ from strikelake.errors import EmptyLakeError, LakeError
 from strikelake.lake import versions
 from strikelake.lake.bucket import Bucket
 from strikelake.lake.months import prefer_copies, scan_copies
+from strikelake.lake.packing import is_packed
+from strikelake.lake.queries import View
 from strikelake.lake.storage import unwritable
 
 if TYPE_CHECKING:
@@ -113,9 +115,16 @@ class Table:
         rows = versions.scan_files(self.place, self.spec, chosen["path"])
         return rows.filter(between(self.spec.day, day, day))
 
-    def view(self, as_of: AsOf = None) -> list[str] | Any:
-        """Return what DuckDB reads a version from: addresses of files, or a pyarrow dataset of a bucket."""
+    def view(self, as_of: AsOf = None) -> View:
+        """Return what DuckDB reads a version from."""
         paths = self.files(as_of)["path"].to_list()
+        plain, packed = (
+            self._source([path for path in paths if is_packed(path) == squeezed])
+            for squeezed in (False, True)
+        )
+        return View(plain, packed)
+
+    def _source(self, paths: list[str]) -> list[str] | Any:
         partition = pa.schema([("date", pa.date32())]) if self.spec.partition_by else None
         if isinstance(self.place, Bucket) and paths:
             return self.place.dataset(paths, partition)

@@ -23,7 +23,8 @@ from deltalake.transaction import AddAction, Transaction
 
 from strikelake.calendar import from_datetime
 from strikelake.errors import LakeError
-from strikelake.lake.staging import Staged
+from strikelake.lake.packing import file_name, is_packed, packing
+from strikelake.lake.staging import Staged, write_options
 from strikelake.lake.storage import unwritable
 
 if TYPE_CHECKING:
@@ -164,19 +165,28 @@ def live(log: DeltaTable, spec: TableSpec) -> pl.DataFrame:
 
 def scan_files(place: Place, spec: TableSpec, paths: Iterable[str]) -> pl.LazyFrame:
     """Return the rows of some files with the columns of the table; polars skips dates a filter rules out."""
-    uris = [place.address(path) for path in paths]
-    if not uris:
-        return pl.LazyFrame(schema=spec.columns)
     partitioned = bool(spec.partition_by)
-    frame = pl.scan_parquet(
-        uris,
-        glob=False,
-        schema=spec.columns,
-        hive_partitioning=partitioned,
-        hive_schema={"date": pl.Date} if partitioned else None,
-        storage_options=place.options,
-    )
-    return frame.select(*spec.columns)
+
+    def scan(wanted: list[str], columns: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+        return pl.scan_parquet(
+            [place.address(path) for path in wanted],
+            glob=False,
+            schema=columns,
+            hive_partitioning=partitioned,
+            hive_schema={"date": pl.Date} if partitioned else None,
+            storage_options=place.options,
+        )
+
+    every = list(paths)
+    packed = packing(spec.name)
+    squeezed = [path for path in every if is_packed(path)]
+    plain = [path for path in every if not is_packed(path)]
+    parts = [scan(plain, spec.columns).select(*spec.columns)] if plain else []
+    if packed and squeezed:
+        parts.append(packed.unpack(scan(squeezed, packed.schema)))
+    if not parts:
+        return pl.LazyFrame(schema=spec.columns)
+    return parts[0] if len(parts) == 1 else pl.concat(parts)
 
 
 def write(place: Place, spec: TableSpec, day: date | None, frame: pl.DataFrame | Staged) -> Part | None:
@@ -187,23 +197,23 @@ def write(place: Place, spec: TableSpec, day: date | None, frame: pl.DataFrame |
         return None
     columns = [name for name in spec.columns if name not in spec.partition_by]
     rows = frame.sort(spec.sort, maintain_order=True).select(columns)
+    stored = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
+    packed, options = packing(spec.name), WRITE_OPTIONS
+    if packed:
+        stored = packed.pack(stored.combine_chunks())
+        options = write_options(spec.name, stored.schema)
     sink = io.BytesIO()
-    pq.write_table(
-        rows.to_arrow(compat_level=pl.CompatLevel.oldest()),
-        sink,
-        row_group_size=ROW_GROUP,
-        **WRITE_OPTIONS,
-    )
+    pq.write_table(stored, sink, row_group_size=ROW_GROUP, **options)
     content = sink.getvalue()
-    name = file_name(content)
+    name = file_name(digest(content), packed=packed is not None)
     path = name if day is None else f"date={day}/{name}"
     place.put(path, content)
     return Part(path, len(content), frame.height)
 
 
-def file_name(content: bytes) -> str:
-    """Return the name of a data file, which is a hash of its content."""
-    return f"part-{hashlib.blake2b(content, digest_size=16).hexdigest()}.parquet"
+def digest(content: bytes) -> str:
+    """Return the hash of a data file's content that its name has."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def commit(log: DeltaTable, spec: TableSpec, staged: Mapping[date | None, Part | None], source: str) -> int:

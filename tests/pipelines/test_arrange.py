@@ -41,13 +41,16 @@ def arranged(frame: pl.DataFrame, name: str, folder, parts: int) -> tuple[pl.Dat
             writer._flush()
         staged = writer.finish()
     if not order.late_rows:
-        return pl.read_parquet(folder / "a.parquet"), pl.DataFrame()
+        return _rows(map(staged.read, range(staged.groups))), pl.DataFrame()
     late = order.late(DAY)
     tables = list(merge(spec, staged, late, np.sort(late["row_number"].to_numpy()), bad))
-    rows = pl.concat(
+    return _rows(tables), pl.concat(bad) if bad else pl.DataFrame()
+
+
+def _rows(tables):
+    return pl.concat(
         [pl.from_arrow(each).with_columns(pl.col(pl.Categorical).cast(pl.String)) for each in tables]
     )
-    return rows, pl.concat(bad) if bad else pl.DataFrame()
 
 
 keys = st.lists(st.tuples(st.sampled_from("ABC"), st.integers(0, 5)), min_size=1, max_size=25)

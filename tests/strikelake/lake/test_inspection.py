@@ -8,8 +8,9 @@ import pytest
 from strikelake.errors import EmptyLakeError
 from strikelake.lake.inspection import Fault, status, verify
 from strikelake.lake.months import months, write_copy
+from strikelake.lake.packing import file_name
 from strikelake.lake.tables import Table
-from strikelake.lake.versions import file_name
+from strikelake.lake.versions import digest
 from strikelake.schemas import table
 
 THU, FRI, MON, TUE = date(2025, 1, 2), date(2025, 1, 3), date(2025, 1, 6), date(2025, 1, 7)
@@ -89,10 +90,10 @@ def test_a_flipped_bit_a_cut_and_a_lost_file_are_found(filled):
 def test_a_file_that_breaks_its_tables_promise_is_found(filled, monkeypatch, change, said):
     """The hash is right and the log believes in the file: only reading it shows."""
     path = parquet(filled, MON)
-    changed = change(pl.read_parquet(path, hive_partitioning=False))
+    changed = change(filled.scan(TABLE, MON, MON).drop("date").collect())
     changed.write_parquet(path)
     content = path.read_bytes()
-    renamed = path.with_name(file_name(content))
+    renamed = path.with_name(file_name(digest(content), packed=False))
     path.rename(renamed)
     files = filled.table(TABLE).files()
     ours = pl.col("date") == MON
