@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from functools import cache
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from features.facts import Facts
+    from features.feature import FloatArray
 
 _KEY = ("asof", "underlying", "date")
 _FAMILIES = (price, volume, volatility, options_flow, universe, volatility_index, events, calendar)
@@ -35,6 +37,11 @@ _FAMILIES = (price, volume, volatility, options_flow, universe, volatility_index
 
 def catalog() -> dict[str, Feature]:
     """Return every feature by name, family by family."""
+    return dict(_catalog())
+
+
+@cache
+def _catalog() -> dict[str, Feature]:
     found = [feature for module in _FAMILIES for feature in collect(module).values()]
     order = list(dict.fromkeys(feature.family for feature in found))
     return {f.name: f for f in sorted(found, key=lambda f: order.index(f.family))}
@@ -171,11 +178,48 @@ def build(
     """
     chosen = choose(names, features)
     if bars.is_empty():
-        return bars.select(*_KEY, *(pl.lit(None, pl.Float64).alias(name) for name in chosen))
+        return _nothing(bars, chosen)
     panel = Panel(bars)
-    values = engine.compute(panel, facts, chosen, threads)
-    known = [pl.Series(name, column, nan_to_null=True) for name, column in values.items()]
-    return panel.bars.select(_KEY).with_columns(known)
+    return _framed(panel.bars.select(_KEY), engine.compute(panel, facts, chosen, threads))
+
+
+def build_at(
+    bars: pl.DataFrame,
+    facts: Facts | None,
+    asof: int,
+    names: Iterable[str] | None = None,
+    *,
+    features: Mapping[str, Feature] | None = None,
+) -> pl.DataFrame:
+    """Return the rows of one moment as `build` gives them, without computing those before it.
+
+    Parameters
+    ----------
+    bars, facts, names, features
+        As in `build`; nothing later than `asof` may be in them.
+    asof
+        End of a bar, ns UTC.
+
+    Raises
+    ------
+    FeatureError, ValueError
+        As `build` does.
+    """
+    chosen = choose(names, features)
+    if not (bars["asof"] == asof).any():
+        return _nothing(bars.clear(), chosen)
+    panel = Panel(bars)
+    rows, values = engine.compute_at(panel, facts, chosen, asof)
+    return _framed(panel.bars.select(_KEY).filter(pl.Series(rows)), values)
+
+
+def _nothing(bars: pl.DataFrame, chosen: Iterable[str]) -> pl.DataFrame:
+    return bars.select(*_KEY, *(pl.lit(None, pl.Float64).alias(name) for name in chosen))
+
+
+def _framed(keys: pl.DataFrame, values: Mapping[str, FloatArray]) -> pl.DataFrame:
+    """Return keys with values, null where those are NaN."""
+    return keys.hstack([pl.Series(name, found, nan_to_null=True) for name, found in values.items()])
 
 
 def null_reasons(

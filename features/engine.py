@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _BLOCK = 32_768
 """Rows that windowed features are computed on at once: their columns stay in the second-level cache."""
+
+_REACHES = (0, 21, 1_000_000)
+"""Limits of the lookbacks that are computed together for one moment: most are short."""
 
 REASONS = ("warm_up", "unknown_input", "undefined")
 """Why a value is null, besides "no <table>": too little history, an input that is null or too old, and
@@ -62,6 +66,36 @@ def compute(
         found = _over(_of_table(table, chosen), chosen, threads)
         values |= {name: table.joined(column) for name, column in found.items()}
     return {name: values[name] for name in features}
+
+
+def compute_at(
+    panel: Panel, facts: Facts | None, features: Mapping[str, Feature], asof: int
+) -> tuple[BoolArray, dict[str, FloatArray]]:
+    """Return the rows of one moment, and each feature's values there.
+
+    Windowed features are computed on the rows that their windows reach, the others on their whole series:
+    the values are those of `compute`.
+    """
+    rows = panel.asof == asof
+    values: dict[str, FloatArray] = {}
+    for shortest, longest in pairwise(_REACHES):
+        group = {
+            name: feature
+            for name, feature in features.items()
+            if feature.windowed and shortest < _reach(feature) <= longest
+        }
+        if group:
+            recent = panel.tail(asof, max(map(_reach, group.values())))
+            last = recent.asof == asof
+            values |= {name: found[last] for name, found in compute(recent, facts, group).items()}
+    recursive = {name: feature for name, feature in features.items() if not feature.windowed}
+    values |= {name: found[rows] for name, found in compute(panel, facts, recursive).items()}
+    return rows, {name: values[name] for name in features}
+
+
+def _reach(feature: Feature) -> int:
+    """Return the bars that a feature needs."""
+    return feature.lookback if feature.on == BARS else 1
 
 
 def reasons(
@@ -138,7 +172,7 @@ def _work(
             part = slice(start, min(start + _BLOCK, rows.length))
             yield partial(_fill, rows.columns, windowed, values, part, min(reach, start))
     if recursive:
-        for part in rows.series.slices():
+        for part in rows.series.slices:
             yield partial(_fill, rows.columns, recursive, values, part, 0)
 
 

@@ -132,7 +132,7 @@ def _reports(rows: pl.DataFrame) -> Iterator[tuple[int, int]]:
 def _matched(panel: Panel, rows: pl.DataFrame) -> Iterator[tuple[slice, pl.DataFrame]]:
     """Yield the bars and the sorted rows of each underlying that has some."""
     parts = rows.sort("available_at").partition_by("underlying", as_dict=True)
-    for name, bars in zip(panel.underlyings, panel.names.slices(), strict=True):
+    for name, bars in zip(panel.underlyings, panel.names.slices, strict=True):
         if (name,) in parts:
             yield bars, parts[name,]
 

@@ -139,8 +139,8 @@ class FactSeries:
             place[:] = np.searchsorted(self.available, panel.asof, side="right") - 1
         else:
             found = self._rows["underlying"].gather(self.names.starts).to_list() if len(self._rows) else []
-            where = dict(zip(found, self.names.slices(), strict=True))
-            for name, bars in zip(panel.underlyings, panel.names.slices(), strict=True):
+            where = dict(zip(found, self.names.slices, strict=True))
+            for name, bars in zip(panel.underlyings, panel.names.slices, strict=True):
                 rows = where.get(name)
                 if rows is not None:
                     known = np.searchsorted(self.available[rows], panel.asof[bars], side="right")

@@ -2,63 +2,63 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from strikelake.calendar import session_frame
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from features.feature import FloatArray, IntArray
 
 PRICES = ("open", "high", "low", "close", "volume")
 
 
-@dataclass(frozen=True, slots=True)
 class Series:
     """Where the unbroken series of a sorted table begin.
 
-    Attributes
+    Parameters
     ----------
     bounds
         Shape (k + 1,): series i has the rows bounds[i] to bounds[i + 1] - 1.
     """
 
-    bounds: IntArray
+    def __init__(self, bounds: IntArray) -> None:
+        self.bounds = bounds
 
     @property
     def starts(self) -> IntArray:
         """First row of each series."""
         return self.bounds[:-1]
 
+    @cached_property
     def slices(self) -> list[slice]:
-        """Return the rows of each series."""
-        ends = self.bounds.tolist()
-        return [slice(first, after) for first, after in pairwise(ends)]
+        """Rows of each series."""
+        return [slice(first, after) for first, after in pairwise(self.bounds.tolist())]
+
+    @cached_property
+    def position(self) -> IntArray:
+        """Each row's place in its series, from 0."""
+        lengths = np.diff(self.bounds)
+        return np.asarray(np.arange(self.bounds[-1]) - np.repeat(self.starts, lengths))
 
     def blank(self, values: FloatArray, rows: int) -> None:
         """Make the first rows of each series unknown, in place."""
         if rows <= 0:
             return
-        if len(self.bounds) - 1 < _FEW:
-            for part in self.slices():
-                values[part.start : min(part.start + rows, part.stop)] = np.nan
-        else:
+        if len(values) < _SHORT * len(self.bounds):
             values[self.position < rows] = np.nan
-
-    @property
-    def position(self) -> IntArray:
-        """Return each row's place in its series, from 0."""
-        lengths = np.diff(self.bounds)
-        return np.arange(self.bounds[-1]) - np.repeat(self.starts, lengths)
+        else:
+            for part in self.slices:
+                values[part.start : min(part.start + rows, part.stop)] = np.nan
 
 
-_FEW = 4096
-"""Series up to which a loop over them is quicker than a pass over all rows."""
+_SHORT = 256
+"""Mean length of series up to which one pass over all rows is quicker than a loop over the series."""
 
 
 def series_of(*keys: pl.Series) -> Series:
@@ -119,6 +119,13 @@ class Panel:
         opens, closes = table["open_ns"].to_numpy(), table["close_ns"].to_numpy()
         return days.astype(np.int64), opens[place], closes[place]
 
+    def tail(self, asof: int, rows: int) -> Panel:
+        """Return the last rows of each series that has a bar at a moment, up to it."""
+        last = np.flatnonzero(self.asof == asof)
+        first = last - np.minimum(self.series.position[last], rows - 1)
+        kept = np.concatenate([np.arange(one, other + 1) for one, other in zip(first, last, strict=True)])
+        return Panel(self.bars[kept])
+
     def lagged(self, column: str, bars: int) -> FloatArray:
         """Return a column from `bars` rows earlier in the same series, NaN where there is none."""
         values = self.columns[column]
@@ -138,7 +145,7 @@ def _is_sorted(bars: pl.DataFrame) -> bool:
 
 
 def _refuse_unknown_prices(bars: pl.DataFrame) -> None:
-    bad = bars.select((~pl.col(*PRICES).is_finite()).fill_null(value=True).sum()).row(0, named=True)
+    bad = {name: int((~np.isfinite(bars[name].to_numpy())).sum()) for name in PRICES}
     if any(bad.values()):
         found = ", ".join(f"{count} in {name}" for name, count in bad.items() if count)
         raise ValueError(

@@ -1,4 +1,8 @@
-"""Price features: returns, gaps, averages, momentum, bands, ranges."""
+"""Price features: returns, gaps, averages, momentum, bands, ranges.
+
+TA-Lib's compiled functions are called directly: its public ones look at every argument for pandas and polars
+series first, which takes longer than the indicator on the few hundred bars of a live window.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +91,7 @@ def sma_ratio(close: FloatArray, *, fast: int, slow: int) -> FloatArray:
 )
 def ema_distance(close: FloatArray, *, span: int) -> FloatArray:
     """Return close over its exponential moving average, minus 1."""
-    import talib
+    from talib import _ta_lib as talib
 
     return np.asarray(close / talib.EMA(close, span) - 1.0)
 
@@ -102,7 +106,7 @@ def ema_distance(close: FloatArray, *, span: int) -> FloatArray:
 )
 def ema_ratio(close: FloatArray, *, fast: int, slow: int) -> FloatArray:
     """Return the fast exponential moving average over the slow one, minus 1."""
-    import talib
+    from talib import _ta_lib as talib
 
     return np.asarray(talib.EMA(close, fast) / talib.EMA(close, slow) - 1.0)
 
@@ -120,7 +124,7 @@ def macd(close: FloatArray, *, fast: int, slow: int) -> FloatArray:
 
     Source: G. Appel, "The moving average convergence-divergence trading method", 1985.
     """
-    import talib
+    from talib import _ta_lib as talib
 
     return np.asarray((talib.EMA(close, fast) - talib.EMA(close, slow)) / close)
 
@@ -136,7 +140,7 @@ def macd(close: FloatArray, *, fast: int, slow: int) -> FloatArray:
 )
 def macd_histogram(close: FloatArray, *, fast: int, slow: int, signal: int) -> FloatArray:
     """Return the MACD minus its signal line, over the close."""
-    import talib
+    from talib import _ta_lib as talib
 
     return np.asarray(talib.MACD(close, fast, slow, signal)[2] / close)
 
@@ -155,7 +159,7 @@ def rsi(close: FloatArray, *, bars: int) -> FloatArray:
     TA-Lib answers 0, the most oversold value, where nothing moved at all; that is unknown here.
     Source: J. W. Wilder, "New concepts in technical trading systems", 1978.
     """
-    import talib
+    from talib import _ta_lib as talib
 
     index = talib.RSI(close, bars)
     # Only where the index is 0 can nothing have moved.
@@ -213,6 +217,6 @@ def range_position(high: FloatArray, low: FloatArray, close: FloatArray, *, bars
 @feature("price", units=_SHARE, name="atr_{bars}", lookback=lambda bars: 2 * _SPANS * bars, bars=(7, 14))
 def average_true_range(high: FloatArray, low: FloatArray, close: FloatArray, *, bars: int) -> FloatArray:
     """Return Wilder's average true range, over the close."""
-    import talib
+    from talib import _ta_lib as talib
 
     return np.asarray(talib.ATR(high, low, close, bars) / close)

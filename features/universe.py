@@ -138,7 +138,7 @@ def _fund(panel: Panel, _: Facts, *, bars: int) -> FloatArray:
     """Return the fund's return at each bar's moment, NaN where it has no bar then."""
     result = np.full(len(panel), np.nan)
     if INDEX_FUND in panel.underlyings:
-        rows = panel.names.slices()[panel.underlyings.index(INDEX_FUND)]
+        rows = panel.names.slices[panel.underlyings.index(INDEX_FUND)]
         own, asof = _own_return(panel, bars)[rows], panel.asof[rows]
         place = np.minimum(np.searchsorted(asof, panel.asof), len(asof) - 1)
         same = asof[place] == panel.asof

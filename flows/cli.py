@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 
 from flows.audit_cli import audit_app
+from flows.features_cli import features_app
 from flows.lake_cli import lake_app
 from flows.sandbox_cli import sandbox_app
 from strikelake.errors import StrikelakeError
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 app.add_typer(sandbox_app, name="sandbox")
 app.add_typer(lake_app, name="lake")
+app.add_typer(features_app, name="features")
 app.add_typer(audit_app, name="audit")
 
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]

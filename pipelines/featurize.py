@@ -9,7 +9,7 @@ import polars as pl
 
 from features import engine
 from features.bars import extend, width_minutes
-from features.catalog import build, choose, sessions_of_history
+from features.catalog import build_at, choose, sessions_of_history
 from features.context import needs
 from features.facts import known_at
 from features.panel import Panel
@@ -298,7 +298,7 @@ def live_features(
     bars = extend(
         history_bars.filter(pl.col("date") < day), minutes.unique(["ticker", "ts_ns"], keep="last"), bar
     )
-    return build(bars, known_at(facts, asof), names).filter(pl.col("asof") == asof)
+    return build_at(bars, known_at(facts, asof), asof, names)
 
 
 def _require_bar_end(asof: int, bar: str) -> None:

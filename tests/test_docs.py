@@ -3,6 +3,7 @@
 import importlib.util
 from pathlib import Path
 
+from features.catalog import catalog
 from features.planted import planted_features
 from features.planted_labels import planted_labels
 from strikelake.schemas import tables
@@ -21,6 +22,12 @@ def test_the_page_of_the_lake_describes_the_tables_as_they_are():
     page = (DOCS / "lake.md").read_text(encoding="utf-8")
     assert page == script("tables").update(page), "run: python docs/tables.py"
     assert [name for name in tables() if f"### {name}\n" not in page] == []
+
+
+def test_the_page_of_features_describes_the_catalogue_as_it_is():
+    page = (DOCS / "features.md").read_text(encoding="utf-8")
+    assert page == script("catalogue").update(page), "run: python docs/catalogue.py"
+    assert [name for name in catalog() if f"| `{name}` |" not in page] == []
 
 
 def test_the_page_of_faults_is_written_from_their_table():

@@ -5,8 +5,9 @@ import polars as pl
 import pytest
 
 from features import engine
-from features.catalog import build, catalog, choose, families, max_lookback, null_reasons
+from features.catalog import build, build_at, catalog, choose, families, max_lookback, null_reasons
 from features.context import needs
+from features.facts import known_at
 from features.feature import Feature
 
 
@@ -36,6 +37,14 @@ def test_rows_and_columns(bars, facts):
     )
     assert set(found.dtypes[3:]) == {pl.Float64}
     assert found.select(pl.col(pl.Float64).is_finite().all()).row(0) == (True,) * len(catalog())
+
+
+@pytest.mark.parametrize("late", [0, 1, 40, 280])
+def test_one_moment_is_a_row_of_all(bars, facts, late):
+    asof = bars["asof"].unique().sort()[-1 - late]
+    known, seen = bars.filter(pl.col("asof") <= asof), known_at(facts, asof)
+    assert build_at(known, seen, asof).equals(build(known, seen).filter(pl.col("asof") == asof))
+    assert build_at(known, seen, asof + 1).is_empty()
 
 
 def test_threads_and_blocks_do_not_change_a_bit(bars, facts, monkeypatch):

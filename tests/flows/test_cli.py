@@ -22,7 +22,12 @@ def commands(app):
 
 
 COMMANDS = commands(cli.app)
-GROUPS = {"sandbox": cli.sandbox_app, "lake": cli.lake_app, "audit": cli.audit_app}
+GROUPS = {
+    "sandbox": cli.sandbox_app,
+    "lake": cli.lake_app,
+    "audit": cli.audit_app,
+    "features": cli.features_app,
+}
 LEAVES = [[command] for command in COMMANDS if command not in GROUPS] + [
     [group, command] for group, app in GROUPS.items() for command in commands(app)
 ]
@@ -42,8 +47,8 @@ def strikelake(monkeypatch, capsys, *arguments):
 
 def test_the_commands_are_those_promised():
     assert COMMANDS == [
-        "audit", "backtest", "demo", "doctor", "featurize", "ingest", "lake", "run", "sandbox", "trade",
-        "train", "up",
+        "audit", "backtest", "demo", "doctor", "features", "featurize", "ingest", "lake", "run", "sandbox",
+        "trade", "train", "up",
     ]  # fmt: skip
 
 

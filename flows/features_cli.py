@@ -1,0 +1,142 @@
+"""The command line of features: `strikelake features …`."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from features.feature import Feature
+
+features_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="The catalogue of features, and their values in the lake.",
+)
+
+Families = Annotated[list[str] | None, typer.Option("--family", help="A family such as price; repeat it.")]
+Names = Annotated[
+    list[str] | None, typer.Option("--feature", "-f", help="A feature; repeat it. All of them otherwise.")
+]
+Module = Annotated[
+    Path | None, typer.Option("--module", "-m", metavar="FILE", help="A Python file of your own features.")
+]
+Bar = Annotated[
+    str | None, typer.Option("--bar", help="30m, 1d, or auto: 30m where the lake has minute bars.")
+]
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
+Symbols = Annotated[list[str] | None, typer.Option("--symbol", "-s", help="An underlying; repeat it.")]
+Root = Annotated[
+    str | None,
+    typer.Option("--lake", metavar="DIR", help="A folder or s3://…; data/lake unless configured otherwise."),
+]
+
+
+@features_app.command("list")
+def list_(family: Families = None, module: Module = None) -> None:
+    """List the features by family, with the history they need and their units.
+
+    A star marks what is computed daily and what models learn from: research.features in config/config.yaml.
+
+    [bold]Examples[/bold]
+
+      strikelake features list
+
+      strikelake features list --family volatility --module my_features.py
+    """
+    from features.catalog import choose
+    from flows import features_tables
+    from flows.settings import load
+
+    known = _known(module)
+    daily = set(choose(load().research.features))
+    for shown in features_tables.catalogue(choose(family, known), daily):
+        Console().print(shown)
+
+
+@features_app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="The feature.")],
+    module: Module = None,
+) -> None:
+    """Show what a feature is: inputs, history, when it is known, when it is null, and its definition's hash.
+
+    [bold]Examples[/bold]
+
+      strikelake features show rsi_14
+
+      strikelake features show my_momentum --module my_features.py
+    """
+    from features.catalog import choose
+    from flows import features_tables
+
+    known = _known(module)
+    for found in choose([name], known).values():
+        Console().print(features_tables.description(found))
+
+
+@features_app.command()
+def build(
+    feature: Names = None,
+    family: Families = None,
+    module: Module = None,
+    start: Day = None,
+    end: Day = None,
+    bar: Bar = None,
+    symbol: Symbols = None,
+    lake: Root = None,
+) -> None:
+    """Compute features into the lake; what is there from the same code and the same files is left alone.
+
+    [bold]Examples[/bold]
+
+      strikelake features build
+
+      strikelake features build --family volume --start 2025-01-02 --end 2025-03-31 --bar 30m
+
+      strikelake features build --module my_features.py
+    """
+    import os
+
+    from features.catalog import choose
+    from flows import features_tables, progress, ranges, wiring
+    from flows.settings import load
+    from pipelines.featurize import featurize
+    from pipelines.own_features import load as load_own
+
+    settings = load()
+    opened = wiring.lake(settings, lake)
+    span = ranges.in_lake(opened, _date(start), _date(end))
+    width = ranges.bar(settings, opened, bar, *span)
+    known = _known(module)
+    wanted = [*(feature or ()), *(family or ())]
+    # A module alone stands for its own features, not for the catalogue beside them.
+    names = wanted or (list(load_own(module)) if module is not None else None)
+    with progress.bars():
+        report = featurize(
+            opened,
+            *span,
+            bar=width,
+            features=choose(names, known),
+            underlyings=symbol,
+            threads=os.cpu_count() or 1,
+            progress=progress.advance("features"),
+        )
+    for shown in features_tables.built(report):
+        Console().print(shown, highlight=False)
+
+
+def _known(module: Path | None) -> dict[str, Feature]:
+    """Return the catalogue, and the features of the user's file."""
+    from features.catalog import catalog
+    from pipelines.own_features import load
+
+    return catalog() | ({} if module is None else load(module))
+
+
+def _date(moment: datetime | None) -> date | None:
+    return moment.date() if moment else None
