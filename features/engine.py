@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from features import kernels
 from features.context import Context, needs
 from features.feature import BARS
 
@@ -198,6 +199,4 @@ def _fill(
                 f"feature {feature.name} gave shape {found.shape} for {before + length} bars: return one "
                 "value a bar"
             )
-        target = values[feature.name][part]
-        target[:] = found[before:]
-        target[~np.isfinite(target)] = np.nan
+        kernels.put(np.ascontiguousarray(found), values[feature.name][part])

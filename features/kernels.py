@@ -84,17 +84,22 @@ def squares(values: FloatArray, centre: FloatArray, width: int) -> FloatArray:
 
 
 @njit(cache=True, nogil=True)
-def extremes(values: FloatArray, width: int) -> tuple[FloatArray, FloatArray]:
-    """Return the lowest and the highest value of each whole window; of any use only where none is NaN."""
-    whole = max(len(values) - width + 1, 0)
-    low, high = values[:whole].copy(), values[:whole].copy()
-    for begin in range(0, whole, _BLOCK):
-        end = min(begin + _BLOCK, whole)
-        lowest, highest = low[begin:end], high[begin:end]
-        for offset in range(1, width):
-            row = values[begin + offset : end + offset]
-            for place in range(len(lowest)):
-                value = row[place]
-                lowest[place] = min(lowest[place], value)
-                highest[place] = max(highest[place], value)
+def extremes(lows: FloatArray, highs: FloatArray, width: int) -> tuple[FloatArray, FloatArray]:
+    """Return the lowest and the highest value of each whole window; NaN where it holds one."""
+    whole = max(len(lows) - width + 1, 0)
+    low, high = np.empty(whole), np.empty(whole)
+    for place in range(whole):
+        part, other = lows[place : place + width], highs[place : place + width]
+        low[place], high[place] = part.min(), other.max()
+        if np.isnan(part.sum() + other.sum()):
+            low[place], high[place] = np.nan, np.nan
     return low, high
+
+
+@njit(cache=True, nogil=True)
+def put(found: FloatArray, target: FloatArray) -> None:
+    """Copy the last values of one array over another, NaN for what is infinite."""
+    tail = found[len(found) - len(target) :]
+    for place in range(len(target)):
+        value = tail[place]
+        target[place] = value if np.isfinite(value) else np.nan

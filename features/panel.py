@@ -86,10 +86,14 @@ class Panel:
 
     def __init__(self, bars: pl.DataFrame) -> None:
         _refuse_unknown_prices(bars)
-        self.bars = bars if _is_sorted(bars) else bars.sort("underlying", "asof")
+        self.names = series_of(bars["underlying"])
+        self.bars = bars
+        if not _is_sorted(bars, self.names):
+            self.bars = bars.sort("underlying", "asof")
+            self.names = series_of(self.bars["underlying"])
         self.asof: IntArray = self.bars["asof"].to_numpy()
-        self.names = series_of(self.bars["underlying"])
-        self.series = series_of(self.bars["underlying"], self.bars["segment"])
+        segments = series_of(self.bars["segment"])
+        self.series = Series(np.union1d(self.names.bounds, segments.bounds))
         self.columns: dict[str, FloatArray] = {
             name: self.bars[name].to_numpy().astype(np.float64, copy=False) for name in PRICES
         }
@@ -135,13 +139,11 @@ class Panel:
         return earlier
 
 
-def _is_sorted(bars: pl.DataFrame) -> bool:
-    name, asof = bars["underlying"], bars["asof"]
-    if not name.is_sorted():
-        return False
-    same = (name[1:] == name[:-1]).to_numpy()
-    later = np.diff(asof.to_numpy()) >= 0
-    return bool((later | ~same).all())
+def _is_sorted(bars: pl.DataFrame, names: Series) -> bool:
+    asof = bars["asof"].to_numpy()
+    later = asof[1:] >= asof[:-1]
+    later[names.starts[1:] - 1] = True  # another underlying begins anew
+    return bool(later.all()) and bars["underlying"].gather(names.starts).is_sorted()
 
 
 def _refuse_unknown_prices(bars: pl.DataFrame) -> None:

@@ -210,7 +210,7 @@ def bollinger_width(close: FloatArray, *, bars: int) -> FloatArray:
 )
 def range_position(high: FloatArray, low: FloatArray, close: FloatArray, *, bars: int) -> FloatArray:
     """Return where the close is in the window's range: the stochastic oscillator's raw %K over 100."""
-    lowest, highest = windows.extremes(low, bars)[0], windows.extremes(high, bars)[1]
+    lowest, highest = windows.extremes(low, high, bars)
     return (close - lowest) / (highest - lowest)
 
 

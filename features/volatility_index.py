@@ -39,7 +39,7 @@ def vix_change_5(vix: FloatArray) -> FloatArray:
 )
 def vix_rank_252(vix: FloatArray) -> FloatArray:
     """Return where the VIX is in the range of its last 252 closes."""
-    lowest, highest = windows.extremes(vix, 252)
+    lowest, highest = windows.extremes(vix, vix, 252)
     return (vix - lowest) / (highest - lowest)
 
 

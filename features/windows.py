@@ -53,12 +53,17 @@ def total(values: FloatArray, window: int) -> FloatArray:
     return _spread_out(kernels.sums(_floats(values), window), len(values))
 
 
-def extremes(values: FloatArray, window: int) -> tuple[FloatArray, FloatArray]:
-    """Return the lowest and the highest value of each window; NaN before the first whole one."""
-    low, high = kernels.extremes(_floats(values), window)
-    holed = np.isnan(kernels.sums(_floats(values), window))
-    low[holed], high[holed] = np.nan, np.nan
-    return _spread_out(low, len(values)), _spread_out(high, len(values))
+def extremes(lows: FloatArray, highs: FloatArray, window: int) -> tuple[FloatArray, FloatArray]:
+    """Return the lowest of `lows` and the highest of `highs` in each window; NaN before the first whole one.
+
+    A window that holds a NaN gives NaN.
+    """
+    from talib import _ta_lib as talib
+
+    if window == 1 or len(lows) < window or np.isnan(lows).any() or np.isnan(highs).any():
+        lowest, highest = kernels.extremes(_floats(lows), _floats(highs), window)
+        return _spread_out(lowest, len(lows)), _spread_out(highest, len(highs))
+    return np.asarray(talib.MIN(lows, window)), np.asarray(talib.MAX(highs, window))
 
 
 def covariance(first: FloatArray, second: FloatArray, window: int) -> FloatArray:

@@ -1,9 +1,11 @@
 """Labels: what they look at and when they are known."""
 
+import numpy as np
 import polars as pl
 import pytest
 
-from features.labels import direction
+from features.labels import COLUMNS, Label, catalog, direction
+from strikelake.errors import FeatureError
 
 
 def test_the_label_is_the_move_to_the_later_bar(bars):
@@ -41,3 +43,48 @@ def test_no_move_is_not_up(bars):
 def test_a_horizon_below_one_bar_is_refused(bars):
     with pytest.raises(ValueError, match=r"horizon is 0 bars.*at least 1"):
         direction(bars, 0)
+
+
+def _label(bars, kind, horizon, **settings):
+    found = Label(kind, horizon, settings)(bars)
+    return found.filter(underlying="SPY")
+
+
+def test_every_label_is_known_after_its_decision(bars):
+    for label in catalog(4).values():
+        found = label(bars)
+        assert dict(found.schema) == COLUMNS
+        assert found.height > 1_500
+        assert found.null_count().sum_horizontal().item() == 0
+        assert (found["known_at"] > found["asof"]).all()
+
+
+def test_realised_volatility_is_that_of_the_bars_ahead(bars):
+    spy = bars.filter(underlying="SPY")
+    moves = np.diff(np.log(spy["close"].to_numpy()))
+    found = _label(bars, "realized_vol", 3)
+    assert found["value"][10] == pytest.approx(np.sqrt(np.mean(moves[10:13] ** 2)))
+    assert found["known_at"][10] == spy["asof"][13]
+
+
+def test_the_barrier_that_is_touched_first_counts(bars):
+    spy = bars.filter(underlying="SPY")
+    steps = {name: spy[name].to_numpy().copy() for name in ("open", "high", "low", "close")}
+    for values in steps.values():
+        values[:] = 100.0 * np.exp(0.001 * (np.arange(len(values)) % 2))
+    steps["high"][32], steps["low"][33] = 110.0, 90.0
+    steps["high"][52], steps["low"][52] = 110.0, 90.0
+    flat = spy.with_columns(**steps)
+    found = _label(flat, "triple_barrier", 4, up=2.0, down=2.0)
+    by_bar = {asof: (value, known_at) for asof, _, value, known_at in found.iter_rows()}
+    asof = flat["asof"]
+    assert by_bar[asof[30]] == (1.0, asof[32])
+    assert by_bar[asof[32]] == (-1.0, asof[33])
+    assert by_bar[asof[50]] == (-1.0, asof[52])  # both in one bar
+    assert by_bar[asof[40]] == (0.0, asof[44])
+
+
+def test_labels_have_names_and_bad_ones_are_refused():
+    assert Label("triple_barrier", 6, {"up": 1.5}).name == "triple_barrier_6_up1.5"
+    with pytest.raises(FeatureError, match="no label 'up': labels are forward_return"):
+        Label("up", 1)

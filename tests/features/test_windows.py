@@ -23,8 +23,8 @@ def test_windows_agree_with_polars():
         (windows.correlation(VALUES, OTHER, 9), rolled),
         (windows.lag(VALUES, 3), series.shift(3)),
         (windows.total(VALUES, 9), series.rolling_sum(9)),
-        (windows.extremes(VALUES, 9)[0], series.rolling_min(9)),
-        (windows.extremes(VALUES, 9)[1], series.rolling_max(9)),
+        (windows.extremes(VALUES, VALUES, 9)[0], series.rolling_min(9)),
+        (windows.extremes(VALUES, VALUES, 9)[1], series.rolling_max(9)),
     ]:
         assert found == pytest.approx(
             expected.cast(pl.Float64).fill_null(np.nan).to_numpy(), rel=1e-9, nan_ok=True
@@ -44,7 +44,7 @@ def test_a_window_has_the_same_bits_whatever_came_before(length):
 def test_a_hole_spoils_only_the_windows_that_hold_it():
     holed = VALUES.copy()
     holed[20] = np.nan
-    for found in (windows.mean(holed, 5), *windows.extremes(holed, 5)):
+    for found in (windows.mean(holed, 5), *windows.extremes(holed, holed, 5)):
         assert np.flatnonzero(np.isnan(found)).tolist() == [0, 1, 2, 3, 20, 21, 22, 23, 24]
 
 

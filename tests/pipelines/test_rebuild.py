@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import os
 import shutil
 import time
@@ -14,12 +15,13 @@ import pytest
 from features.labels import Label
 from models.registry import Registry
 from models.versions import Lineage
-from pipelines.assemble import assemble
+from pipelines.assemble import assemble, rebuild
 from pipelines.featurize import featurize
 from pipelines.ingest import ingest
 from pipelines.inputs import read_facts
 from pipelines.maintain import compact, vacuum
 from strikelake.calendar import et_ns, sessions
+from strikelake.errors import DatasetError
 from strikelake.lake.store import Lake
 from strikelake.schemas import table
 from strikelake.vendors.flat_files import Dataset, DirectoryFlatFiles
@@ -85,6 +87,21 @@ def test_a_training_set_is_rebuilt_byte_for_byte_after_republication(republished
     assert written(training_set(lake, before.versions)) == written(before)
     assert written(training_set(lake)) != written(before)
     assert lake.diff("stock_day_bars", DAYS[-6], before.versions["stock_day_bars"]).counts["changed"] == 3
+
+
+def test_a_manifest_rebuilds_the_bytes_after_republication(republished):
+    lake, before, _ = republished
+    manifest = json.loads(json.dumps(before.manifest()))
+    assert rebuild(lake, manifest).content() == before.content()
+    assert set(manifest["versions"]) == {"features", "stock_day_bars", "corporate_actions"}
+    assert [label["kind"] for label in manifest["labels"]] == ["direction", "triple_barrier"]
+    with pytest.raises(DatasetError, match="differs from its manifest in rows"):
+        rebuild(lake, manifest | {"rows": 1})
+    newest = manifest | {"versions": lake.versions()}
+    with pytest.raises(DatasetError, match=r"differs from its manifest in .*sha256"):
+        rebuild(lake, newest)
+    with pytest.raises(DatasetError, match="manifest is of version 9"):
+        rebuild(lake, manifest | {"manifest": 9})
 
 
 def test_the_moment_before_republication_gives_the_same_training_set(republished):

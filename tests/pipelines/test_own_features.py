@@ -1,0 +1,104 @@
+"""The user's own features: read from a file, stored beside ours, and renewed only where they change."""
+
+from datetime import date
+
+import polars as pl
+import pytest
+
+from features.catalog import catalog
+from pipelines.featurize import featurize
+from pipelines.inputs import compute
+from pipelines.own_features import load
+from strikelake.errors import FeatureError
+
+START, END = date(2025, 2, 12), date(2025, 2, 18)
+OWN = '''
+from features import windows
+from features.feature import feature
+
+WINDOW = {window}
+
+
+def _mean(values):
+    """{note}"""
+    return windows.mean(values, WINDOW)
+
+
+@feature("own", units="share of the price", lookback=20, windowed=True)
+def stretch(close):
+    """Return close over its mean."""
+    return close / _mean(close) - 1.0
+
+
+@feature("own", units="log", name="calm_{{bars}}", lookback=lambda bars: bars, windowed=True, bars=(5, 9))
+def calm(high, low, *, bars):
+    """Return the mean range."""
+    return windows.mean(high / low - 1.0, bars)
+'''
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(window=5, note="Return a mean."):
+        path = tmp_path / "my_features.py"
+        path.write_text(OWN.format(window=window, note=note))
+        return load(path)
+
+    return write
+
+
+def test_a_file_declares_features(written):
+    found = written()
+    assert list(found) == ["stretch", "calm_5", "calm_9"]
+    assert (found["calm_9"].lookback, found["calm_9"].inputs) == (9, ("high", "low"))
+
+
+def test_only_what_changed_is_computed_again(written, lake):
+    def run(features):
+        return featurize(lake, START, END, bar="30m", features=features)
+
+    mine = written()
+    both = mine | {"return_1": catalog()["return_1"]}
+    first = run(both)
+    assert first.computed == first.rows == 4 * 4 * 13 * 4
+    assert run(both).computed == 0
+    assert run(both | written(note="Another docstring.")).computed == 0
+    changed = written(window=7)
+    assert run(both | changed).computed == first.rows // 4
+    stored = lake.scan("features").filter(feature="stretch").collect().sort("underlying", "asof")
+    fresh = compute(lake, START, END, bar="30m", features=changed)
+    assert stored["value"].to_numpy() == pytest.approx(fresh["stretch"].to_numpy(), rel=1e-12)
+    assert stored["definition"].n_unique() == 1
+
+
+def test_a_file_published_again_renews_the_sessions_that_see_it(written, lake):
+    mine = {"calm_5": written()["calm_5"], "return_1": catalog()["return_1"]}
+    featurize(lake, date(2025, 2, 3), END, bar="30m", features=mine)
+    rows = lake.scan("stock_minute_bars", START, START).collect()
+    lake.replace("stock_minute_bars", START, rows.with_columns(pl.col("close", "high") * 1.01))
+    renewed = featurize(lake, date(2025, 2, 3), END, bar="30m", features=mine)
+    sessions = lake.scan("features", START, END).select(pl.col("date").n_unique()).collect().item()
+    assert renewed.computed == sessions * 2 * 4 * 13
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = 1", "declares no feature: put a function under the decorator"),
+        ("import nowhere_at_all", "does not run: ModuleNotFoundError"),
+        (
+            "from features.feature import feature as f\n@f('own', units='-')\ndef gap(close): return close\n",
+            "declares gap, which the catalogue has",
+        ),
+    ],
+)
+def test_a_file_of_no_use_is_refused(tmp_path, text, message):
+    path = tmp_path / "bad.py"
+    path.write_text(text)
+    with pytest.raises(FeatureError, match=message):
+        load(path)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(FeatureError, match=r"no Python file .*none\.py"):
+        load(tmp_path / "none.py")
