@@ -82,7 +82,7 @@ def snapshot(listing: Listing, call: Call, quoted: int) -> dict[str, Any]:
     shown["last_quote"] = quote = _quote(listing, row)
     shown["break_even_price"] = even = round(strike + sign * quote["midpoint"], 4)
     if call.plan.fair_value:
-        shown["fmv"] = quote["midpoint"]
+        shown["fmv"] = _fair_value(terms["ticker"], call) or quote["midpoint"]
     if known is not None:
         shown["underlying_asset"]["change_to_break_even"] = round(even - known[0], 4)
     return shown | _risk(listing, row, sign)
@@ -154,6 +154,13 @@ def _day(ticker: str, call: Call) -> dict[str, Any]:
         "change": round(close - before, 4),
         "change_percent": round(100.0 * (close - before) / before, 4),
     }
+
+
+def _fair_value(ticker: str, call: Call) -> float | None:
+    """Return what the simulator holds the contract worth; None where it does not say."""
+    quotes = _known(call.archive.of_ticker("quotes", ticker), "sip_timestamp", call.now)
+    value = quotes["value"][-1] if quotes.height and "value" in quotes.columns else None
+    return None if value is None else round(float(value), 4)
 
 
 def _known(rows: pl.DataFrame | None, time: str, until: int) -> pl.DataFrame:

@@ -70,7 +70,7 @@ async def events(call: Call) -> dict[str, Any]:
     line = _line(call)
     listing = {
         "type": "ticker_change",
-        "date": line["list_date"],
+        "date": _listed_on(line),
         "ticker_change": {"ticker": line["ticker"]},
     }
     return {
