@@ -16,7 +16,10 @@ SURFACES = {
     Surface.UPDATES: ("Broker: `trade_updates`", "`alpaca-py`'s TradingStream"),
     Surface.REST: ("Market data: Massive's REST", "`massive` beside `strikelake.vendors.rest`"),
     Surface.S3: ("Flat files: S3", "`boto3` beside `strikelake.vendors.flat_s3`"),
-    Surface.STREAM: ("Market data: the stream", "`massive`'s WebSocketClient"),
+    Surface.STREAM: (
+        "Market data: the stream",
+        "`massive`'s WebSocketClient beside `strikelake.vendors.stream`",
+    ),
 }
 INTRODUCTION = """\
 # Faults of the local market

@@ -258,50 +258,54 @@ S3: tuple[Fault, ...] = (
         "Goes on from where it broke off, if the file is still the same.",
     ),
 )
-_NOBODY = "Nothing of ours listens to the stream yet: live quotes are polled."
-STREAM: tuple[Fault, ...] = tuple(
-    Fault(f"stream.{kind}", does, vendor, _NOBODY, on)
-    for kind, does, vendor, on in (
-        (
-            "mute",
-            "Keeps an event to itself.",
-            "Waits on; nothing tells a mute stream from a quiet market.",
-            "*",
-        ),
-        ("mute_auth", "Does not answer the key.", "Hangs in connect() for ever.", "auth"),
-        (
-            "drop",
-            "Breaks the connection when the client has sent its key.",
-            "Reconnects, authenticates, has forgotten its subscriptions and stays silent for ever.",
-            "auth",
-        ),
-        ("close", "Closes the connection in good order.", "connect() returns as if all were well.", "*"),
-        (
-            "abort",
-            "Breaks the connection without a close frame.",
-            "Reconnects at once, without a pause; the events in between are lost without a word.",
-            "*",
-        ),
-        (
-            "slow_consumer",
-            "Sends the client away for reading too slowly.",
-            "Logs a warning and raises ConnectionClosedError, or reconnects at once.",
-            "*",
-        ),
-        (
-            "broken_json",
-            "Sends half a frame.",
-            "connect() raises JSONDecodeError and is dead, whatever its reconnects.",
-            "*",
-        ),
-        ("duplicate", "Sends an event twice.", "Passes both on.", "*"),
-        (
-            "out_of_order",
-            "Sends an event after the one that follows it.",
-            "Passes both on as they come.",
-            "*",
-        ),
-    )
+_GAP = "Connects anew after a random pause and reports the gap."
+STREAM: tuple[Fault, ...] = (
+    Fault(
+        "stream.mute",
+        "Keeps an event to itself.",
+        "Waits on; nothing tells a mute stream from a quiet market.",
+        "Ends a connection that is silent while the market is open; then as `stream.abort`.",
+    ),
+    Fault(
+        "stream.mute_auth",
+        "Does not answer the key.",
+        "Hangs in connect() for ever.",
+        "Tries again when the subscriptions are not confirmed in time.",
+        "auth",
+    ),
+    Fault(
+        "stream.drop",
+        "Breaks the connection when the client has sent its key.",
+        "Reconnects, authenticates, has forgotten its subscriptions and stays silent for ever.",
+        _GAP,
+        "auth",
+    ),
+    Fault("stream.close", "Closes in good order.", "connect() returns as if all were well.", _GAP),
+    Fault(
+        "stream.abort",
+        "Breaks the connection without a close frame.",
+        "Reconnects at once, without a pause; the events in between are lost without a word.",
+        _GAP,
+    ),
+    Fault(
+        "stream.slow_consumer",
+        "Sends the client away for reading too slowly.",
+        "Logs a warning and raises ConnectionClosedError, or reconnects at once.",
+        _GAP,
+    ),
+    Fault(
+        "stream.broken_json",
+        "Sends half a frame.",
+        "connect() raises JSONDecodeError and is dead, whatever its reconnects.",
+        _GAP,
+    ),
+    Fault("stream.duplicate", "Sends an event twice.", "Passes both on.", "Passes one on."),
+    Fault(
+        "stream.out_of_order",
+        "Sends an event after the one that follows it.",
+        "Passes both on as they come.",
+        "As the vendor's: rows carry their times.",
+    ),
 )
 
 KNOWN: dict[str, Fault] = {fault.name: fault for fault in (*BROKER, *UPDATES, *REST, *S3, *STREAM)}
