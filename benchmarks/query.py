@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -166,6 +167,26 @@ def readers(
     }
 
 
+def arcticdb(home: Path, lake: Lake, root: str, symbol: str, day: date) -> None:
+    """Print ArcticDB's times, from an environment of its own, or why there are none."""
+    python = home.parent / "arcticdb" / "bin" / "python"
+    if not python.exists():
+        print(
+            "\nArcticDB is absent: it wants pandas 2 and has to be in an environment of its own. "
+            "python -m venv .cache/arcticdb && .cache/arcticdb/bin/pip install arcticdb pyarrow"
+        )
+        return
+    script = Path(__file__).with_name("arctic_reader.py")
+    store = home / f"arctic-{lake.root.name}"
+    command = [python, script, store, lake.root / TABLE / "_months", root, symbol, day, REPEATS]
+    done = subprocess.run([*map(str, command)], check=True, capture_output=True, text=True)  # noqa: S603 - this project's
+    print("\nArcticDB, one symbol an underlying, by time")
+    questions = ("one underlying's chain of a day", "one contract over 250 days")
+    for question, line in zip(questions, done.stdout.splitlines(), strict=True):
+        took, rows = line.split()
+        print(f"  {question:<36}{float(took):>9.1f} ms   {int(rows):,} rows")
+
+
 def replacing(lake: Lake, days: list[Session], board: Board) -> None:
     """Replace two dates together, again and again, while a reader looks for versions that mix."""
     one, other = days[-1].date, days[-2].date
@@ -283,6 +304,7 @@ def main() -> None:
     others = readers(held_copies, duck, f"occ_symbol = '{symbol}'", pc.field("occ_symbol") == symbol,
                      [("occ_symbol", "==", symbol)])  # fmt: skip
     board.show("one contract over 250 days", history | others, CONTRACT_MS)
+    arcticdb(home, lake, root, symbol, day)
     replacing(lake, days, board)
     joining(board)
     if board.missed:
