@@ -27,13 +27,14 @@ INTRODUCTION = """\
 Written by `python docs/faults.py` from `strikelake.sandbox.fault_table`; every row is shown by tests that
 carry its name (`pytest.mark.fault`), with the vendor's own client.
 
-    curl -s $SANDBOX/sandbox/fault                                        # what there is, what is asked for
-    curl -s $SANDBOX/sandbox/fault -d '{"name": "broker.http_504_after"}' # once, at the next order
-    curl -s $SANDBOX/sandbox/fault -d '{"name": "rest.http_429", "times": 3, "after": 10, "on": "GET /v3/*"}'
-    curl -s -X DELETE $SANDBOX/sandbox/fault                              # take all back
+    strikelake sandbox fault                                    # what there is, what is asked for
+    strikelake sandbox fault broker.http_504_after              # once, at the next order
+    strikelake sandbox fault rest.http_429 --times 3 --after 10 --on 'GET /v3/*'
+    strikelake sandbox fault --clear                            # take all back
+    curl -s $SANDBOX/sandbox/fault -d '{"name": "broker.hang", "times": 1, "after": 2}'
 
-`times` is how often it happens (`null`: until taken back), `after` how many opportunities pass first, and
-`on` a pattern of the opportunities that count: `METHOD /path` of a request, or the kind of an event.
+`times` is how often it happens (in JSON `null`: until taken back), `after` how many opportunities pass first,
+and `on` a pattern of the opportunities that count: `METHOD /path` of a request, or the kind of an event.
 `POST /sandbox/reset` takes all faults back too.
 """
 
