@@ -15,6 +15,7 @@ from flows import artifacts, parts, progress, ranges, wiring
 from flows.settings import load
 from pipelines import analytics as analytics_pipeline
 from pipelines import featurize as pipeline
+from pipelines import surfaces as surfaces_pipeline
 from pipelines.recall import bar_table
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def featurize(
     bar: str | None = None,
     symbols: list[str] | None = None,
 ) -> Featurized:
-    """Price the option bars and compute the features of a range.
+    """Price the option bars, fit the surfaces at the closes and compute the features of a range.
 
     Parameters
     ----------
@@ -81,6 +82,9 @@ def featurize(
             for option_bar, table in _OPTION_BARS.items()
             if ranges.sessions_of(lake, table, *span)
         )
+        # In one go: a surface's rank looks at the sessions before it.
+        if any(each.bar == "1d" for each in analytics):
+            _fit(settings, span)
         features = (
             workers.run(
                 _featurize,
@@ -98,6 +102,15 @@ def featurize(
     made = Featurized(chosen, analytics, features)
     artifacts.features(made)
     return made
+
+
+@task(name="surfaces", cache_policy=NO_CACHE)
+def _fit(settings: Settings, span: tuple[date, date]) -> None:
+    rate = settings.trading.default_rate
+    advance = progress.advance("surfaces, 1d")
+    surfaces_pipeline.build_surfaces(
+        wiring.lake(settings), *span, bar="1d", rates_default=rate, progress=advance
+    )
 
 
 @task(name="implied volatilities and Greeks", cache_policy=NO_CACHE)

@@ -2,21 +2,30 @@
 
 from datetime import date
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.analytics import with_terms
-from pipelines.underlying import OLDEST_PAIR, with_underlying
+from pipelines.terms import with_root
+from pipelines.underlying import OBSERVED, OLDEST_PAIR, observed, with_underlying
 from strikelake.calendar import NS_PER_MINUTE, session
-from strikelake.contracts import OptionContract, occ_columns
+from strikelake.contracts import OptionContract, occ_columns, settlement_ns
 from strikelake.pricing.parity import implied_spots
-from strikelake.schemas import table
+from strikelake.pricing.rates import years_between
 
 DAY = date(2021, 1, 5)
 INDEX_DAYS = (date(2021, 1, 5), date(2021, 1, 6), date(2021, 1, 7), date(2021, 1, 8))
-NO_STOCKS = pl.DataFrame(schema=table("stock_minute_bars").columns)
+NO_STOCKS = pl.DataFrame(schema=OBSERVED)
+
+
+def _with_terms(options, rate):
+    """Add root, years to settlement and a flat rate."""
+    rows = with_root(options)
+    settles = [settlement_ns(*row) for row in rows.select("expiration", "root").rows()]
+    years = years_between(rows["available_at"].to_numpy(), np.array(settles, dtype=np.int64))
+    return rows.with_columns(pl.Series("years", years), rate=pl.lit(rate), price="close")
 
 
 def _trade(minute, side, close, strike=3700.0, day=8, root="SPXW"):
@@ -29,16 +38,17 @@ def _options(*trades):
     columns = {"ticker": pl.String, "ts_ns": pl.Int64, "close": pl.Float64}
     frame = pl.DataFrame([_trade(*row) for row in trades], schema=columns, orient="row")
     minute_end = pl.col("ts_ns") + NS_PER_MINUTE
-    return with_terms(frame.with_columns(*occ_columns("ticker"), available_at=minute_end), None, 0.0)
+    return _with_terms(frame.with_columns(*occ_columns("ticker"), available_at=minute_end), 0.0)
 
 
 def _stocks(*rows):
     start = session(DAY).open_ns
-    return pl.DataFrame(
+    bars = pl.DataFrame(
         [(ticker, start + minute * NS_PER_MINUTE, close) for ticker, minute, close in rows],
         schema=["ticker", "ts_ns", "close"],
         orient="row",
     ).with_columns(available_at=pl.col("ts_ns") + NS_PER_MINUTE)
+    return observed(bars, "stock")
 
 
 def _found(rows):
@@ -115,7 +125,7 @@ def _real(real_data, kind, day):
     rows = pl.read_csv(path, schema_overrides={"close": pl.Float64}).with_columns(
         *occ_columns("ticker"), ts_ns="window_start", available_at=end, date=pl.lit(day)
     )
-    return with_terms(rows, None, 0.001)
+    return _with_terms(rows, 0.001)
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +174,7 @@ def _errors_against_quotes(real_data, day):
         .with_columns(close=(pl.col("bid_price") + pl.col("ask_price")) / 2)
     )
     both = implied_spots(_real(real_data, "minute", day)).join(
-        implied_spots(with_terms(quotes, None, 0.001)), on=["expiration", "available_at"], suffix="_quoted"
+        implied_spots(_with_terms(quotes, 0.001)), on=["expiration", "available_at"], suffix="_quoted"
     )
     return both["spot"] - both["spot_quoted"]
 

@@ -1,0 +1,116 @@
+"""The command line of volatilities: `strikelake analytics`, `strikelake surface`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
+Root = Annotated[
+    str | None,
+    typer.Option("--lake", metavar="DIR", help="A folder or s3://…; data/lake unless configured otherwise."),
+]
+Bars = Annotated[
+    list[str] | None,
+    typer.Option("--bar", help="1d, 1m or quote; repeat it. All that the lake has otherwise."),
+]
+
+
+def analytics(
+    start: Day = None,
+    end: Day = None,
+    bar: Bars = None,
+    again: Annotated[bool, typer.Option("--again", help="Sessions whose inputs did not change too.")] = False,
+    threads: Annotated[int, typer.Option(min=1, help="Threads that solve rows.")] = 2,
+    lake: Root = None,
+) -> None:
+    """Price option bars and quotes, and fit surfaces: IV, Greeks, forwards, smiles, 30-day indices.
+
+    Sessions whose inputs are those of their last run are skipped.
+
+    [bold]Examples[/bold]
+
+      strikelake analytics
+
+      strikelake analytics --start 2025-01-02 --end 2025-01-31 --bar quote
+
+      strikelake analytics --again --threads 4
+    """
+    from flows import ranges, volatility_tables, wiring
+    from flows.progress import advance, bars
+    from flows.settings import load
+    from pipelines.analytics import TABLES, analyse
+    from pipelines.surfaces import build_surfaces
+    from strikelake.errors import ConfigError
+
+    settings = load()
+    opened = wiring.lake(settings, lake)
+    if unknown := set(bar or ()) - set(TABLES):
+        raise ConfigError(f"--bar {unknown.pop()}: it is one of {', '.join(TABLES)}")
+    span = ranges.in_lake(opened, start.date() if start else None, end.date() if end else None)
+    found = []
+    with bars():
+        for kind, table in TABLES.items():
+            if (bar and kind not in bar) or not ranges.sessions_of(opened, table, *span):
+                continue
+            rate = settings.trading.default_rate
+            priced = analyse(
+                opened,
+                *span,
+                bar=kind,
+                rates_default=rate,
+                again=again,
+                threads=threads,
+                progress=advance(f"IV and Greeks, {kind}"),
+            )
+            fitted = build_surfaces(
+                opened,
+                *span,
+                bar=kind,
+                rates_default=rate,
+                again=again,
+                threads=threads,
+                progress=advance(f"surfaces, {kind}"),
+            )
+            found.append((priced, fitted))
+    Console().print(volatility_tables.analytics(found))
+
+
+def surface(
+    symbol: Annotated[str, typer.Argument(help="An underlying, such as AAPL or SPX.")],
+    date: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD", help="The session.")],
+    bar: Annotated[
+        str | None, typer.Option("--bar", help="1d, 1m or quote; the best there is otherwise.")
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(metavar="HH:MM", help="New York time; the close otherwise.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the page goes.")] = None,
+    open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    lake: Root = None,
+) -> None:
+    """Write a page with an underlying's smiles, term structure and surface at one moment.
+
+    [bold]Examples[/bold]
+
+      strikelake surface AAPL --date 2025-01-08
+
+      strikelake surface SPX --date 2025-01-08 --time 10:30 --bar quote --open
+    """
+    from flows import wiring
+    from flows.settings import load
+    from pipelines.surface_page import write_surface_page
+    from strikelake.calendar import et_ns
+
+    settings = load()
+    day = date.date()
+    path = output or settings.path("data/reports") / f"surface-{symbol}-{day}"
+    asof = et_ns(day, time) if time else None
+    written = write_surface_page(wiring.lake(settings, lake), symbol, day, path, bar=bar, asof=asof)
+    Console().print(f"{written}", highlight=False, soft_wrap=True)
+    if open_:
+        typer.launch(written.resolve().as_uri())
