@@ -199,14 +199,15 @@ def test_every_real_option_bar_has_a_volatility_or_a_reason(real_data, tmp_path)
         ingest(lake, files, kinds, date.fromisoformat(first), date.fromisoformat(last))
     days, minutes = (analyse(lake, date(2013, 6, 27), date(2021, 1, 8), bar=bar) for bar in ("1d", "1m"))
     assert (days.sessions, minutes.sessions) == (9, 8)
-    assert days.by_status == {"solved": 1237, "expired": 98, "below_intrinsic": 17}
-    assert minutes.by_status == {
-        "solved": 26424,
-        "missing_input": 1011,
-        "below_intrinsic": 623,
-        "expired": 25,
-        "below_tick_vega": 15,
-        "above_cap": 4,
-    }
+    assert (days.by_status["expired"], sum(days.by_status.values())) == (98, 1352)
+    assert days.by_status["solved"] > 1200
+    assert sum(minutes.by_status.values()) == 28102
+    assert minutes.by_status["solved"] > 26000
+    assert minutes.by_status["missing_input"] == 1011
+    forwards = (
+        lake.scan("forwards").filter(pl.col("method") == "implied", pl.col("status") == "solved").collect()
+    )
+    gaps = forwards.filter(pl.col("bar") == "1m", pl.col("years") > 7 / 365).median()
+    assert gaps["gap_after"][0] < 0.6 * gaps["gap_before"][0]
     assert (days.implied_underlying, days.without_underlying) == ({"SPX": 44}, {})
     assert (minutes.implied_underlying, minutes.without_underlying) == ({"SPX": 4821}, {"SPX": 1011})
