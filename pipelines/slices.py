@@ -102,7 +102,11 @@ def smile_points(rows: pl.DataFrame) -> pl.DataFrame:
             error=pl.max_horizontal("iv_error", width, pl.lit(_LEAST_ERROR)),
         )
         .with_columns(in_the_money=pl.when(is_call).then(pl.col("k") < 0.0).otherwise(pl.col("k") > 0.0))
-        .filter(pl.col("years") > _LEAST_YEARS, pl.col("error") <= _WIDEST_ERROR * pl.col("vol"))
+        .filter(
+            pl.col("years") > _LEAST_YEARS,
+            pl.col("error") <= _WIDEST_ERROR * pl.col("vol"),
+            ~pl.col("in_the_money") | (pl.col("k").abs() <= pl.col("vol") * pl.col("years").sqrt()),
+        )
         .sort(*SLICE, "strike", "in_the_money", "option_type")
         .unique([*SLICE, "strike"], keep="first", maintain_order=True)
         .select(
