@@ -47,8 +47,8 @@ def strikelake(monkeypatch, capsys, *arguments):
 
 def test_the_commands_are_those_promised():
     assert COMMANDS == [
-        "analytics", "audit", "backtest", "demo", "doctor", "features", "featurize", "ingest", "lake", "run", "sandbox",
-        "surface", "trade", "train", "up",
+        "analytics", "audit", "backtest", "demo", "doctor", "features", "featurize", "ingest", "lake", "run",
+        "sandbox", "surface", "trade", "train", "up",
     ]  # fmt: skip
 
 
