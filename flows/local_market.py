@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flows import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from strikelake.sandbox.addresses import Addresses
@@ -27,7 +27,13 @@ def served(directory: Path, *, seed: int, sessions: int, port: int = 0) -> Itera
 
 
 def started(
-    directory: Path, *, seed: int, sessions: int, port: int = 0, detached: bool = False
+    directory: Path,
+    *,
+    seed: int,
+    sessions: int,
+    symbols: Iterable[str] | None = None,
+    port: int = 0,
+    detached: bool = False,
 ) -> RunningSandbox:
     """Start a simulated market, with a progress bar while it is made.
 
@@ -37,6 +43,8 @@ def started(
         Of the market's files; a market of the same seed and sessions is used again.
     seed, sessions
         Of the simulator; see `trading_after_a_gap`.
+    symbols
+        Underlyings; None is all there are.
     port
         Where to serve; 0 is any free one.
     detached
@@ -45,7 +53,10 @@ def started(
     from strikelake.sandbox.config import SimulatorConfig
     from strikelake.sandbox.launch import start
 
-    config = trading_after_a_gap(SimulatorConfig(seed=seed, sessions=sessions))
+    config = SimulatorConfig(seed=seed, sessions=sessions)
+    if symbols:
+        config = replace(config, symbols=tuple(symbols))
+    config = trading_after_a_gap(config)
     step = progress.advance("simulated sessions")
     sandbox = start(config, directory, step, port=port, detached=detached)
     # A market that is there already reports no steps of its own.

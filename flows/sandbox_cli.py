@@ -25,6 +25,9 @@ def up(
     sessions: Annotated[
         int, typer.Option(min=5, help="Sessions of history, or up to four less: the live one follows a gap.")
     ] = 60,
+    symbol: Annotated[
+        list[str] | None, typer.Option("--symbol", "-s", help="An underlying; repeat it. All ten otherwise.")
+    ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Loopback port; 0 is any free one.")] = 0,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Go on in the background until `down`.")
@@ -40,6 +43,8 @@ def up(
 
       strikelake sandbox up --seed 11 --sessions 10 --port 8700
 
+      strikelake sandbox up --symbol SPY --symbol AAPL --sessions 5
+
       eval "$(strikelake sandbox up --detach)"
     """
     from flows import local_market
@@ -50,7 +55,7 @@ def up(
     folder = state.parent
     with bars():
         sandbox = local_market.started(
-            folder / "market", seed=seed, sessions=sessions, port=port, detached=detach
+            folder / "market", seed=seed, sessions=sessions, symbols=symbol, port=port, detached=detach
         )
     sandbox.save(state)
     _print_variables(sandbox)

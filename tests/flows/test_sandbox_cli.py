@@ -139,7 +139,7 @@ def strikelake(*arguments, env):
 
 
 def test_up_in_the_background_until_down(own_home):
-    lines = strikelake("up", "--detach", "--sessions", "5", env=own_home).splitlines()
+    lines = strikelake("up", "--detach", "--sessions", "5", "-s", "SPY", env=own_home).splitlines()
     assert all(line.startswith("export ") for line in lines)
     state = Path(own_home["STRIKELAKE_HOME"]) / "data" / "sandbox" / "state.json"
     running = console.find(state)
@@ -152,7 +152,7 @@ def test_up_in_the_background_until_down(own_home):
 
 def test_up_in_the_foreground_ends_with_its_shell(own_home):
     state = Path(own_home["STRIKELAKE_HOME"]) / "data" / "sandbox" / "state.json"
-    command = [COMMAND, "sandbox", "up", "--sessions", "5"]
+    command = [COMMAND, "sandbox", "up", "--sessions", "5", "-s", "SPY"]
     with subprocess.Popen(command, env=own_home, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as shell:
         assert shell.stdout.readline().startswith(b"export ")
         running = console.find(state)
