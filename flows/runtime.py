@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from flows.services import answers, prefect_server
-from strikelake import pricing, vendors
+from strikelake import pricing, sandbox, vendors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ _SERVED = "http://127.0.0.1:4200/api"
 
 def _kernels() -> int:
     """Return a checksum of the compiled sources: numba misses changes of what is compiled into a file."""
-    folders = [Path(folder) for package in (vendors, pricing) for folder in package.__path__]
+    folders = [Path(folder) for package in (vendors, pricing, sandbox) for folder in package.__path__]
     sources = [source for folder in folders for source in sorted(folder.glob("*.py"))]
     return crc32(b"".join(source.read_bytes() for source in sources))
 

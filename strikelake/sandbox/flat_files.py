@@ -19,7 +19,12 @@ class Folder(StrEnum):
     STOCK_MINUTE_BARS = "us_stocks_sip/minute_aggs_v1"
     OPTION_DAY_BARS = "us_options_opra/day_aggs_v1"
     OPTION_MINUTE_BARS = "us_options_opra/minute_aggs_v1"
+    OPTION_TRADES = "us_options_opra/trades_v1"
     OPTION_QUOTES = "us_options_opra/quotes_v1"
+    INDEX_DAY_BARS = "us_indices/day_aggs_v1"
+    INDEX_MINUTE_BARS = "us_indices/minute_aggs_v1"
+    STOCK_TRADES = "us_stocks_sip/trades_v1"
+    STOCK_QUOTES = "us_stocks_sip/quotes_v1"
 
 
 def key(folder: Folder, day: date) -> str:

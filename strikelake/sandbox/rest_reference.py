@@ -62,7 +62,9 @@ async def tickers(call: Call) -> dict[str, Any]:
 
 async def ticker(call: Call) -> dict[str, Any]:
     """Answer `/v3/reference/tickers/{ticker}`."""
-    return {"results": _ticker(_line(call))}
+    line = _line(call)
+    # The day of listing is told of one ticker, not in lists.
+    return {"results": _ticker(line) | {"list_date": line["list_date"]}}
 
 
 async def events(call: Call) -> dict[str, Any]:
@@ -122,7 +124,6 @@ def _ticker(line: Mapping[str, Any]) -> dict[str, Any]:
         "type": line["type"],
         "currency_name": "usd",
         "composite_figi": line["composite_figi"],
-        "list_date": line.get("list_date"),
     }
     return {
         name: value for name, value in shown.items() if value is not None and not (index and name == "type")

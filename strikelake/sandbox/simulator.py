@@ -3,8 +3,10 @@
 Directory written by `write`:
 
     flatfiles/     the published sessions in the vendor's layout, as its bucket holds them
-    reference/     splits.csv, dividends.csv, treasury_curves.csv
-    market/        what the REST and broker servers serve, the live session included; no vendor format
+    unpublished/   the live session's files in the same layout, for whoever publishes them the day after
+    reference/     splits, dividends, earnings, treasury curves and tickers (CSV), news (one article a line)
+    market/        what the servers serve, the live session included; no vendor format, see
+                   `strikelake.sandbox.store`
     manifest.json  the configuration; written last, so that a directory with it is complete
 """
 
@@ -12,35 +14,42 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from strikelake.errors import SandboxError
-from strikelake.sandbox import flat_files
-from strikelake.sandbox.bars import day_bars, stock_minutes
+from strikelake.sandbox import flat_files, reference, store
+from strikelake.sandbox.curves import treasury_curves
 from strikelake.sandbox.flat_files import Folder
-from strikelake.sandbox.listings import list_contracts
+from strikelake.sandbox.indices import index_minutes
+from strikelake.sandbox.listings import list_contracts, listed
 from strikelake.sandbox.paths import StockPaths, stock_paths
-from strikelake.sandbox.surface import known_curve, treasury_curves
-from strikelake.sandbox.tape import listed, option_minutes, option_quotes
+from strikelake.sandbox.prints import minute_bars, option_trades
+from strikelake.sandbox.seconds import day_bars, second_paths, stock_minutes
+from strikelake.sandbox.stock_ticks import stock_quotes, stock_trades
+from strikelake.sandbox.surface import VarianceClock, variance_clock
+from strikelake.sandbox.tape import option_quotes
+from strikelake.sandbox.valuation import OptionState, Schedule, schedule, session_terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    import polars as pl
 
     from strikelake.calendar import Session
     from strikelake.sandbox.config import SimulatorConfig
 
     Progress = Callable[[int, int], None]
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the simulator would write other bytes for an unchanged configuration."""
 
 MANIFEST = "manifest.json"
-_OWN = ("flatfiles", "reference", "market")
+_OWN = ("flatfiles", "unpublished", "reference", "market")
 _STARTED = "simulating"
+_WORKERS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +66,18 @@ class Market:
         Every option contract; see `strikelake.sandbox.listings.list_contracts`.
     curves
         Treasury yields per session.
+    clock
+        Trading time, in which variance comes.
+    plan
+        Dividends, earnings reports and splits.
     """
 
     config: SimulatorConfig
     paths: StockPaths
     contracts: pl.DataFrame
     curves: pl.DataFrame
+    clock: VarianceClock
+    plan: Schedule
 
     @property
     def published(self) -> tuple[Session, ...]:
@@ -75,27 +90,67 @@ class Market:
         return self.paths.sessions[-1]
 
 
+@dataclass(frozen=True, slots=True)
+class MarketSession:
+    """One session's rows.
+
+    Attributes
+    ----------
+    index
+        Of the session.
+    frames
+        As the vendor's files hold them, by dataset.
+    contracts
+        Those listed.
+    state
+        The true state behind each row of the option quotes.
+    """
+
+    index: int
+    frames: dict[Folder, pl.DataFrame]
+    contracts: pl.DataFrame
+    state: OptionState
+
+
 def simulate(config: SimulatorConfig) -> Market:
     """Simulate the stock market and list the option contracts; a second for sixty sessions of ten symbols."""
     paths = stock_paths(config)
-    return Market(config, paths, list_contracts(config, paths), treasury_curves(config, paths))
+    contracts, curves = list_contracts(config, paths), treasury_curves(config, paths)
+    return Market(config, paths, contracts, curves, variance_clock(paths), schedule(config, paths))
 
 
-def session_frames(market: Market, index: int) -> dict[Folder, pl.DataFrame]:
-    """Return one session's rows as the vendor's files hold them, by dataset."""
-    config, paths = market.config, market.paths
-    day = paths.sessions[index].date
-    contracts, curve = listed(market.contracts, paths, index), known_curve(market.curves, index)
-    minutes = stock_minutes(config, paths, index)
-    prints = option_minutes(config, paths, curve, contracts, index)
-    quotes, _ = option_quotes(config, paths, curve, contracts, index)
-    return {
-        Folder.STOCK_DAY_BARS: day_bars(minutes, day),
-        Folder.STOCK_MINUTE_BARS: minutes,
-        Folder.OPTION_DAY_BARS: day_bars(prints, day),
+def simulate_session(market: Market, index: int, *, ticks: bool | None = None) -> MarketSession:
+    """Simulate one session's tape; the same whatever was simulated before.
+
+    Parameters
+    ----------
+    ticks
+        Whether stock trades and quotes belong to it; by default as the configuration says, and in the live
+        session always.
+    """
+    config, paths, clock = market.config, market.paths, market.clock
+    session = paths.sessions[index]
+    contracts = listed(market.contracts, paths, index)
+    terms, group = session_terms(config, paths, clock, market.plan, market.curves, contracts, index)
+    seconds = second_paths(config, paths, index)
+    stocks, levels = stock_minutes(config, paths, seconds, index), index_minutes(config, paths, clock, index)
+    trades = option_trades(config, paths, clock, seconds, terms, contracts, group, index)
+    quotes, state = option_quotes(config, paths, clock, terms, contracts, group, index)
+    prints = minute_bars(trades)
+    frames = {
+        Folder.STOCK_DAY_BARS: day_bars(stocks, session.date),
+        Folder.STOCK_MINUTE_BARS: stocks,
+        Folder.OPTION_DAY_BARS: day_bars(prints, session.date),
         Folder.OPTION_MINUTE_BARS: prints,
+        Folder.OPTION_TRADES: trades,
         Folder.OPTION_QUOTES: quotes,
+        Folder.INDEX_DAY_BARS: day_bars(levels, session.date),
+        Folder.INDEX_MINUTE_BARS: levels,
     }
+    if ticks or (ticks is None and (config.stock_ticks or session == market.live)):
+        frames[Folder.STOCK_TRADES] = stock_trades(config, session, seconds, index)
+        frames[Folder.STOCK_QUOTES] = stock_quotes(config, session, seconds, index)
+    return MarketSession(index, frames, contracts, state)
 
 
 def write(config: SimulatorConfig, directory: Path, progress: Progress | None = None) -> Path:
@@ -127,23 +182,29 @@ def write(config: SimulatorConfig, directory: Path, progress: Progress | None = 
         return directory
     _clear(directory)
     market = simulate(config)
-    _write_reference(market, directory / "reference")
-    kept: list[pl.DataFrame] = []
-    last_quotes = pl.DataFrame()
-    for index, session in enumerate(market.paths.sessions):
-        frames = session_frames(market, index)
-        kept.append(frames[Folder.STOCK_MINUTE_BARS])
-        if session != market.live:
-            for folder, frame in frames.items():
-                flat_files.write(directory / "flatfiles", folder, session.date, frame)
-            last_quotes = frames[Folder.OPTION_QUOTES].group_by("ticker", maintain_order=True).last()
-        else:
-            _write_live(market, index, directory / "market", pl.concat(kept), last_quotes)
-        if progress is not None:
-            progress(index + 1, len(market.paths.sessions))
+    reference.write(market, directory / "reference")
+    keeper = store.Keeper(market)
+    total = len(market.paths.sessions)
+    # Threads: the work is compiled code and file compression, which run beside one another.
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        for done in pool.map(lambda index: _make(market, directory, index), range(total)):
+            keeper.keep(done)
+            if progress is not None:
+                progress(done.index + 1, total)
+    keeper.write(directory / "market")
     manifest.write_text(json.dumps(wanted, indent=1))
     (directory / _STARTED).unlink()
     return directory
+
+
+def _make(market: Market, directory: Path, index: int) -> MarketSession:
+    """Simulate one session and write its files."""
+    made = simulate_session(market, index)
+    session = market.paths.sessions[index]
+    folder = directory / ("unpublished" if session == market.live else "flatfiles")
+    for name, frame in made.frames.items():
+        flat_files.write(folder, name, session.date, frame)
+    return made
 
 
 def _clear(directory: Path) -> None:
@@ -158,30 +219,3 @@ def _clear(directory: Path) -> None:
     (directory / MANIFEST).unlink(missing_ok=True)
     for name in _OWN:
         shutil.rmtree(directory / name, ignore_errors=True)
-
-
-def _write_reference(market: Market, folder: Path) -> None:
-    folder.mkdir()
-    (folder / "splits.csv").write_text("ticker,execution_date,split_from,split_to,prior_close\n")
-    (folder / "dividends.csv").write_text("ticker,ex_dividend_date,cash_amount,prior_close,note\n")
-    market.curves.write_csv(folder / "treasury_curves.csv")
-
-
-def _write_live(
-    market: Market, index: int, folder: Path, minutes: pl.DataFrame, before: pl.DataFrame
-) -> None:
-    """Store what the servers need: all stock minutes, and the live session's contracts and quotes.
-
-    Each contract's last quote of the session before is kept too: it is what a snapshot shows before the open.
-    """
-    folder.mkdir()
-    contracts, curve = listed(market.contracts, market.paths, index), known_curve(market.curves, index)
-    quotes, state = option_quotes(market.config, market.paths, curve, contracts, index)
-    truth = {name: getattr(state, name).ravel() for name in ("implied_vol", "spot", "years", "rate")}
-    live = quotes.with_columns(**{name: pl.Series(values) for name, values in truth.items()})
-    earlier = before.filter(pl.col("ticker").is_in(contracts["ticker"].to_list()))
-    minutes.write_parquet(folder / "stock_minutes.parquet")
-    contracts.write_parquet(folder / "contracts.parquet")
-    pl.concat([earlier, live], how="diagonal").sort("ticker", "sip_timestamp").write_parquet(
-        folder / "quotes.parquet"
-    )

@@ -1,138 +1,131 @@
-"""The simulated option market's volatility surface, interest rates and true prices."""
+"""The simulated option market's implied variance: its term structure and its smile.
+
+At the money, total variance is what the volatility process is expected to bring until expiration, counted in
+trading time, plus the jumps of the earnings reports until then, times a variance risk premium. So it rises
+towards a report and collapses after it. Along strikes it is the surface SVI of Gatheral and Jacquier (2014),
+w(k) = theta/2 (1 + rho phi k + sqrt((phi k + rho)^2 + 1 - rho^2)) with phi = eta / sqrt(theta (1 + theta)), k
+the log-moneyness to the forward: for eta (1 + |rho|) <= 2 and theta rising with maturity it admits no
+butterfly and no calendar arbitrage.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
+from numba import njit
 
-from strikelake.calendar import previous_session
-from strikelake.pricing.black_scholes import price
-from strikelake.pricing.rates import interpolate, years_between
-from strikelake.sandbox.paths import StockPaths, Stream, generator
+from strikelake.calendar import sessions
+from strikelake.sandbox.paths import YEAR, StockPaths, node_shares, session_minutes
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from numpy.typing import NDArray
 
-    from strikelake.sandbox.config import SimulatorConfig
+    from strikelake.sandbox.universe import Stock
 
     Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
 
-TENORS = {
-    "1month": 30,
-    "3month": 91,
-    "6month": 182,
-    "1year": 365,
-    "2year": 730,
-    "3year": 1095,
-    "5year": 1826,
-    "7year": 2556,
-    "10year": 3652,
-    "20year": 7305,
-    "30year": 10957,
-}
-"""Columns of the treasury's file and their maturities in days."""
+AHEAD = timedelta(days=200)
+"""How far beyond the live session the market's calendar is known; longer than any option lives."""
 
-_LEVELS = (0.0437, 0.0436, 0.0428, 0.0418, 0.0426, 0.0429, 0.0439, 0.0449, 0.0459, 0.0488, 0.0481)
-_CURVE_SESSIONS_BEFORE = 10
-_RISK_PREMIUM = 1.10
-_SKEW, _CURVATURE = -0.09, 0.10
-_REVERSION_PER_YEAR = 12.0
-_MIN_YEARS = 1.0 / (365.0 * 24.0)
+REVERSION = 12.0
+"""Pull of variance to its long run, per year of trading time."""
+
+_LOWEST = 1e-8
+_FUND_PREMIUM, _STOCK_PREMIUM = 1.22, 1.10
+_FUND_SMILE, _STOCK_SMILE = (-0.65, 0.95), (-0.25, 0.80)
+_JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 
 
 @dataclass(frozen=True, slots=True)
-class OptionState:
-    """True option values, arrays of one shape: implied_vol (per root of a year) and value (dollars)."""
+class Smile:
+    """A symbol's smile: `rho` its tilt, `eta` its width, and `premium` implied over expected variance."""
 
-    implied_vol: Floats
-    value: Floats
-    spot: Floats
-    years: Floats
-    rate: Floats
+    rho: float
+    eta: float
+    premium: float
 
 
-def implied_vol(log_moneyness: Floats, years: Floats, variance: Floats, long_run: Floats) -> Floats:
-    """Return the market's implied volatility.
+def smile(stock: Stock | None) -> Smile:
+    """Return a symbol's smile, None being the market index: indices are skewed, and dear."""
+    fund = stock is None or stock.fund
+    rho, eta = _FUND_SMILE if fund else _STOCK_SMILE
+    return Smile(rho, eta, (_FUND_PREMIUM if fund else _STOCK_PREMIUM) ** 2)
 
-    At the money it is the expected mean variance up to expiration, times a risk premium; along strikes it is
-    a smile in deviations from the forward, skewed to low strikes, with linear wings.
+
+@dataclass(frozen=True, slots=True)
+class VarianceClock:
+    """Trading time: how much variance comes when, in years of an average market.
+
+    Attributes
+    ----------
+    node
+        At each node of the paths; shape (nodes,).
+    moments, passed
+        Opens and closes, ns UTC, and the time that has passed until them; beyond the paths too.
+    closes
+        Time at each session's close, by its date.
+    """
+
+    node: Floats
+    moments: NDArray[np.int64]
+    passed: Floats
+    closes: dict[date, float]
+
+    def at(self, moments: int | NDArray[np.int64]) -> Floats:
+        """Return the time at any moments (ns UTC), even between two opens and closes."""
+        return np.asarray(np.interp(moments, self.moments, self.passed))
+
+
+def variance_clock(paths: StockPaths) -> VarianceClock:
+    """Return the trading time of the paths and of the calendar after them."""
+    node = np.cumsum(np.concatenate([node_shares(session_minutes(s)) for s in paths.sessions])) / YEAR
+    last = paths.sessions[-1].date
+    passed, moments, closes = [], [], {}
+    now = 0.0
+    for session in (*paths.sessions, *sessions(last + timedelta(days=1), last + AHEAD)):
+        shares = node_shares(session_minutes(session)) / YEAR
+        passed += [now + float(shares[0]), now + float(shares.sum())]
+        now = passed[-1]
+        moments += [session.open_ns, session.close_ns]
+        closes[session.date] = now
+    return VarianceClock(node, np.array(moments), np.array(passed), closes)
+
+
+@njit(**_JIT)  # type: ignore[untyped-decorator]  # numba carries no types
+def at_the_money(span: float, variance: float, long_run: float, premium: float, reports: float) -> float:
+    """Return total implied variance at the money.
 
     Parameters
     ----------
-    log_moneyness
-        ln(strike / forward).
-    years
-        To expiration; less than an hour counts as an hour.
+    span
+        Trading time to expiration, years.
     variance, long_run
         Yearly variance now, and where it returns to.
+    premium
+        Implied over expected variance.
+    reports
+        Variance of the jumps of the reports until expiration.
     """
-    span = np.maximum(years, _MIN_YEARS)
-    pull = _REVERSION_PER_YEAR * span
-    at_the_money = _RISK_PREMIUM * np.sqrt(long_run + (variance - long_run) * -np.expm1(-pull) / pull)
-    deviations = np.clip(log_moneyness / (at_the_money * np.sqrt(span)), -6.0, 6.0)
-    smile = 1.0 + _SKEW * deviations + _CURVATURE * (np.sqrt(1.0 + deviations**2) - 1.0)
-    return np.asarray(at_the_money * smile)
+    expected = long_run * span - (variance - long_run) * np.expm1(-REVERSION * span) / REVERSION
+    return float(max(premium * (expected + reports), _LOWEST))
 
 
-def option_state(
-    config: SimulatorConfig,
-    paths: StockPaths,
-    curve: Floats,
-    contracts: pl.DataFrame,
-    nodes: Ints,
-    moments: Ints,
-) -> OptionState:
-    """Return the true value of contracts at given moments.
-
-    Parameters
-    ----------
-    curve
-        Yields of one day in the order of `TENORS`.
-    contracts
-        One row per row of `nodes`: symbol, sign, strike, expiry_ns.
-    nodes
-        Row of the paths whose stock price and variance hold; shape (contracts, k).
-    moments
-        Time of each value, ns UTC, at or after its node; shape (contracts, k).
-    """
-    symbol = contracts["symbol"].to_numpy()[:, None]
-    sign = contracts["sign"].to_numpy().astype(np.float64)[:, None]
-    strike = contracts["strike"].to_numpy()[:, None]
-    expiry = contracts["expiry_ns"].to_numpy()[:, None]
-    long_run = np.array([s.vol**2 for s in config.stocks])[symbol]
-    spot = paths.price[nodes, symbol]
-    years = np.maximum(years_between(moments, np.broadcast_to(expiry, moments.shape)), 0.0)
-    rate = interpolate(list(TENORS.values()), curve, years * 365.0)
-    forward = spot * np.exp(rate * years)
-    vol = implied_vol(np.log(strike / forward), years, paths.variance[nodes, symbol], long_run)
-    return OptionState(vol, price(sign, spot, strike, years, rate, vol), spot, years, rate)
+@njit(**_JIT)  # type: ignore[untyped-decorator]
+def total_variance(log_moneyness: float, theta: float, rho: float, eta: float) -> float:
+    """Return total implied variance at ln(strike / forward); `theta` is that at the money."""
+    scaled = eta / np.sqrt(theta * (1.0 + theta)) * log_moneyness
+    return float(0.5 * theta * (1.0 + rho * scaled + np.sqrt((scaled + rho) ** 2 + 1.0 - rho * rho)))
 
 
-def treasury_curves(config: SimulatorConfig, paths: StockPaths) -> pl.DataFrame:
-    """Return one yield curve per session, and ten before the first so that a last known curve always exists.
-
-    Returns
-    -------
-    pl.DataFrame
-        `date` and one column per tenor, decimal yields: 0.0437 is 4.37 %.
-    """
-    days = [s.date for s in paths.sessions]
-    for _ in range(_CURVE_SESSIONS_BEFORE):
-        days.insert(0, previous_session(days[0]).date)
-    rng = generator(config, Stream.CURVES)
-    parallel = 0.0003 * np.cumsum(rng.standard_normal(len(days)))
-    twist = 0.0002 * np.cumsum(rng.standard_normal(len(days)))
-    along = np.linspace(-1.0, 1.0, len(TENORS))
-    yields = np.array(_LEVELS) + parallel[:, None] + twist[:, None] * along
-    rounded = np.maximum(yields, 0.0001).round(4)
-    return pl.DataFrame({"date": days, **{name: rounded[:, i] for i, name in enumerate(TENORS)}})
-
-
-def known_curve(curves: pl.DataFrame, index: int) -> Floats:
-    """Return the yields that are known during session `index`: those of the session before."""
-    row = curves.row(_CURVE_SESSIONS_BEFORE + index - 1)
-    return np.array(row[1:], dtype=np.float64)
+@njit(**_JIT)  # type: ignore[untyped-decorator]
+def smile_variances(log_moneyness: Floats, theta: float, rho: float, eta: float) -> Floats:
+    """Return `total_variance` of an array of log-moneyness."""
+    found = np.empty(log_moneyness.size)
+    for i in range(log_moneyness.size):
+        found[i] = total_variance(log_moneyness[i], theta, rho, eta)
+    return found

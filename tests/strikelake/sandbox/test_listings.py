@@ -3,8 +3,9 @@ from datetime import date
 import polars as pl
 
 from strikelake.contracts import OptionContract
-from strikelake.sandbox.listings import expirations
-from strikelake.sandbox.tape import listed
+from strikelake.sandbox.config import SimulatorConfig
+from strikelake.sandbox.listings import expirations, list_contracts, listed
+from strikelake.sandbox.paths import stock_paths
 
 
 def test_a_friday_without_trading_expires_the_day_before():
@@ -13,8 +14,40 @@ def test_a_friday_without_trading_expires_the_day_before():
 
 
 def test_weeklies_are_near_and_monthlies_far():
-    found = [str(day) for day in expirations(date(2025, 1, 2))]
-    assert found == ["2025-01-03", "2025-01-10", "2025-01-17", "2025-02-21"]
+    found = [f"{day:%m-%d}" for day in expirations(date(2025, 1, 2))]
+    weeklies = ["01-03", "01-10", "01-17", "01-24", "01-31"]
+    assert found == [*weeklies, "02-21", "03-21", "04-17"]
+
+
+def test_funds_have_dailies_and_the_ends_of_quarters():
+    stock, fund = (set(expirations(date(2025, 1, 6), fund=fund)) for fund in (False, True))
+    # 2025-01-09 was no session: what would expire then expires the day before.
+    assert sorted(f"{day:%m-%d}" for day in fund - stock) == ["01-06", "01-07", "01-08", "01-13", "03-31"]
+
+
+def test_tenors_reach_beyond_a_quarter():
+    for month in range(1, 13):
+        day = date(2025, month, 15)
+        days = [(found - day).days for found in expirations(day)]
+        assert min(days) <= 7
+        assert max(days) >= 90
+
+
+def test_a_split_adjusts_every_contract_that_lives_on():
+    config = SimulatorConfig(symbols=("META",), sessions=2, start=date(2025, 2, 21))
+    paths = stock_paths(config)
+    contracts = list_contracts(config, paths)
+    before, after = listed(contracts, paths, 0), listed(contracts, paths, 1)
+    assert before.filter(pl.col("adjusted")).is_empty()
+    adjusted = after.filter(pl.col("adjusted"))
+    alive = before.filter(pl.col("expiration") >= date(2025, 2, 24))
+    assert set(adjusted["adjusted_from"]) == set(alive["ticker"])
+    pairs = adjusted.join(alive, left_on="adjusted_from", right_on="ticker", suffix="_before")
+    assert (pairs["strike"] * 2).to_list() == pairs["strike_before"].to_list()
+    assert adjusted["root"].unique().to_list() == ["META"]
+    assert adjusted["ratio"].unique().to_list() == [2]
+    assert alive["listed_to"].unique().to_list() == [date(2025, 2, 21)]
+    assert not set(alive["ticker"]) & set(after["ticker"])
 
 
 def test_contracts_stay_listed_until_they_expire(market):
@@ -42,6 +75,6 @@ def test_each_expiration_surrounds_the_price(market):
     sides = first.group_by("expiration").agg(
         (pl.col("strike") < spot).sum().alias("below"), (pl.col("strike") > spot).sum().alias("above")
     )
-    assert sides["below"].min() >= 8
-    assert sides["above"].min() >= 8
-    assert sides.height == 4
+    assert sides["below"].min() >= 10
+    assert sides["above"].min() >= 10
+    assert sides.height == 8

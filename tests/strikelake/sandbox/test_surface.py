@@ -1,54 +1,63 @@
 import numpy as np
-import polars as pl
 import pytest
 
-from strikelake.sandbox.surface import TENORS, implied_vol, known_curve, option_state
-from strikelake.sandbox.tape import listed
+from strikelake.calendar import NS_PER_MINUTE
+from strikelake.sandbox.curves import TENORS, known_curve
+from strikelake.sandbox.surface import at_the_money, smile, smile_variances, total_variance
+from strikelake.sandbox.universe import STOCKS
+
+APPLE = next(stock for stock in STOCKS if stock.ticker == "AAPL")
 
 
-@pytest.fixture(scope="module")
-def noon(market):
-    """Every contract of the first session at one moment, with its value."""
-    contracts = listed(market.contracts, market.paths, 0)
-    at = np.full((contracts.height, 1), 150)
-    moments = market.paths.sessions[0].open_ns + at * 60 * 10**9
-    state = option_state(market.config, market.paths, known_curve(market.curves, 0), contracts, at, moments)
-    return contracts.with_columns(
-        pl.Series("value", state.value[:, 0]),
-        pl.Series("spot", state.spot[:, 0]),
-        pl.Series("discount", np.exp(-state.rate * state.years)[:, 0]),
-    )
-
-
-def test_calls_fall_and_puts_rise_with_the_strike_without_butterfly_arbitrage(noon):
-    for (_, _, sign), chain in noon.group_by("underlying", "expiration", "sign"):
-        chain = chain.sort("strike")  # noqa: PLW2901 - the same chain, in order
-        slopes = (
-            chain["value"].diff().drop_nulls().to_numpy() / chain["strike"].diff().drop_nulls().to_numpy()
-        )
-        assert (slopes * sign <= 0.0).all()
-        assert (np.abs(slopes) <= 1.0).all()
-        assert (np.diff(slopes) >= -1e-9).all()
-
-
-def test_put_call_parity_holds(noon):
-    calls, puts = noon.filter(pl.col("sign") == 1), noon.filter(pl.col("sign") == -1)
-    pairs = calls.join(puts, on=["underlying", "expiration", "strike"], suffix="_put")
-    forward = pairs["spot"] - pairs["strike"] * pairs["discount"]
-    assert pairs.height > 80
-    assert (pairs["value"] - pairs["value_put"]).to_numpy() == pytest.approx(forward.to_numpy(), abs=1e-9)
-
-
-def test_implied_vol_is_skewed_and_returns_to_its_long_run():
-    years, calm, usual = np.array([0.1]), np.array([0.01]), np.array([0.04])
-    low, mid, high = (implied_vol(np.array([k]), years, usual, usual)[0] for k in (-0.1, 0.0, 0.1))
+def test_the_smile_is_skewed_to_low_strikes_and_more_so_for_indices():
+    low, mid, high = (total_variance(k, 0.01, -0.65, 0.95) for k in (-0.1, 0.0, 0.1))
     assert low > mid > high
-    near, far = (implied_vol(np.zeros(1), np.array([t]), calm, usual)[0] for t in (0.02, 2.0))
-    assert near < far
+    assert mid == pytest.approx(0.01)
+    assert smile(None).rho < smile(APPLE).rho < 0
+
+
+@pytest.mark.parametrize("stock", [None, APPLE])
+@pytest.mark.parametrize("theta", [1e-6, 1e-3, 0.05, 0.6])
+def test_the_surface_has_no_butterflies(stock, theta):
+    """Durrleman's function is not negative anywhere."""
+    found = smile(stock)
+    assert found.eta * (1.0 + abs(found.rho)) <= 2.0
+    k = np.linspace(-8.0, 8.0, 4001) * np.sqrt(theta)
+    w = smile_variances(k, theta, found.rho, found.eta)
+    first = np.gradient(w, k)
+    second = np.gradient(first, k)
+    durrleman = (1.0 - k * first / (2.0 * w)) ** 2 - first**2 / 4.0 * (1.0 / w + 0.25) + second / 2.0
+    assert durrleman[5:-5].min() > -1e-6
+
+
+def test_total_variance_rises_with_maturity_at_every_moneyness():
+    found, k = smile(None), np.linspace(-0.5, 0.5, 101)
+    levels = [smile_variances(k, theta, found.rho, found.eta) for theta in np.geomspace(1e-5, 0.5, 60)]
+    assert (np.diff(levels, axis=0) > 0.0).all()
+
+
+def test_a_report_lifts_variance_and_calm_returns_to_the_long_run():
+    calm, usual = 0.01, 0.04
+    assert at_the_money(0.02, usual, usual, 1.2, 0.05**2) - at_the_money(0.02, usual, usual, 1.2, 0.0) == (
+        pytest.approx(1.2 * 0.05**2)
+    )
+    near, far = (at_the_money(span, calm, usual, 1.0, 0.0) / span for span in (0.01, 2.0))
+    assert near == pytest.approx(calm, rel=0.25)
+    assert far == pytest.approx(usual, rel=0.1)
+
+
+def test_trading_time_passes_in_sessions_and_rests_at_night(market):
+    clock, session = market.clock, market.paths.sessions[1]
+    assert clock.node[-1] == pytest.approx(len(market.paths.sessions) / 252, rel=0.02)
+    assert clock.at(session.close_ns) == pytest.approx(clock.closes[session.date])
+    hour = 60 * NS_PER_MINUTE
+    trading = clock.at(session.open_ns + hour) - clock.at(session.open_ns)
+    night = clock.at(session.close_ns + 2 * hour) - clock.at(session.close_ns + hour)
+    assert trading > 5.0 * night
 
 
 def test_a_curve_is_known_before_the_first_session(market):
-    before = market.curves.filter(pl.col("date") < market.paths.sessions[0].date)
+    before = market.curves.filter(market.curves["date"] < market.paths.sessions[0].date)
     assert before.height == 10
     assert market.curves.columns == ["date", *TENORS]
     assert known_curve(market.curves, 0).tolist() == list(before.row(-1)[1:])
