@@ -84,6 +84,38 @@ def squares(values: FloatArray, centre: FloatArray, width: int) -> FloatArray:
 
 
 @njit(cache=True, nogil=True)
+def z_scores(values: FloatArray, width: int, rounding: float) -> FloatArray:
+    """Return each value's distance from its window's mean in the window's deviations: shape (n,).
+
+    NaN before the first whole window, and where the deviation is at most `rounding` of the mean.
+    """
+    whole = max(len(values) - width + 1, 0)
+    score = np.full(len(values), np.nan)
+    centre, spread = np.empty(_BLOCK), np.empty(_BLOCK)
+    for begin in range(0, whole, _BLOCK):
+        end = min(begin + _BLOCK, whole)
+        middle, part = centre[: end - begin], spread[: end - begin]
+        middle[:], part[:] = 0.0, 0.0
+        for offset in range(width):
+            row = values[begin + offset : end + offset]
+            for place in range(len(middle)):
+                middle[place] += row[place]
+        for place in range(len(middle)):
+            middle[place] /= width
+        for offset in range(width):
+            row = values[begin + offset : end + offset]
+            for place in range(len(part)):
+                distance = row[place] - middle[place]
+                part[place] += distance * distance
+        last, found = values[begin + width - 1 : end + width - 1], score[begin + width - 1 : end + width - 1]
+        for place in range(len(part)):
+            deviation = np.sqrt(part[place] / width)
+            moved = deviation > rounding * abs(middle[place])
+            found[place] = (last[place] - middle[place]) / deviation if moved else np.nan
+    return score
+
+
+@njit(cache=True, nogil=True)
 def extremes(lows: FloatArray, highs: FloatArray, width: int) -> tuple[FloatArray, FloatArray]:
     """Return the lowest and the highest value of each whole window; NaN where it holds one."""
     whole = max(len(lows) - width + 1, 0)

@@ -79,8 +79,7 @@ def deviation(values: FloatArray, window: int) -> FloatArray:
 
 def z_score(values: FloatArray, window: int) -> FloatArray:
     """Return how many standard deviations each value is above its window's mean."""
-    centre = _means(values, window)
-    return _spread_out((values[window - 1 :] - centre) / _deviations(values, centre, window), len(values))
+    return np.asarray(kernels.z_scores(_floats(values), window, _ROUNDING))
 
 
 def correlation(first: FloatArray, second: FloatArray, window: int) -> FloatArray:

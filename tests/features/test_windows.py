@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import windows
@@ -22,6 +22,7 @@ def test_windows_agree_with_polars():
         (windows.deviation(VALUES, 9), series.rolling_std(9, ddof=0)),
         (windows.correlation(VALUES, OTHER, 9), rolled),
         (windows.lag(VALUES, 3), series.shift(3)),
+        (windows.z_score(VALUES, 9), (series - series.rolling_mean(9)) / series.rolling_std(9, ddof=0)),
         (windows.total(VALUES, 9), series.rolling_sum(9)),
         (windows.extremes(VALUES, VALUES, 9)[0], series.rolling_min(9)),
         (windows.extremes(VALUES, VALUES, 9)[1], series.rolling_max(9)),
@@ -31,6 +32,7 @@ def test_windows_agree_with_polars():
         )
 
 
+@settings(deadline=None)  # the first call compiles
 @given(st.integers(9, 60))
 def test_a_window_has_the_same_bits_whatever_came_before(length):
     for function in (windows.mean, windows.deviation, windows.z_score):
