@@ -108,6 +108,23 @@ def polynomial(coefficients: Sequence[float]) -> Any:
     return intrinsic(typed)
 
 
+def _typed_power_series(_typing: Any, series: Any, _x: types.Type) -> tuple[Any, Callable[..., Any]]:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        x = arguments[1]
+        terms = [builder.extract_value(arguments[0], k) for k in range(series.count)]
+        value, slope = terms[-1], ir.Constant(_DOUBLE, 0.0)
+        for term in reversed(terms[:-1]):
+            slope = _fused(builder, slope, x, value)
+            value = _fused(builder, value, x, term)
+        return context.make_tuple(builder, signature.return_type, (value, slope))
+
+    two = types.Tuple((types.float64, types.float64))  # type: ignore[no-untyped-call] # numba's own
+    return two(series, types.float64), generate
+
+
+power_series: Any = intrinsic(_typed_power_series)
+"""Value and slope at x of a power series whose coefficients are a tuple, constant first."""
+
 fma: Any = intrinsic(_typed_fma)
 select: Any = intrinsic(_typed_select)
 sqrt: Any = intrinsic(_typed_sqrt)

@@ -9,6 +9,7 @@ def compile_kernels() -> None:
     The first call after an install compiles for some tens of seconds and leaves the result in
     NUMBA_CACHE_DIR; from then on this takes less than a second. A live session calls it before it trades.
     """
+    from strikelake.pricing import american
     from strikelake.pricing.analytics import analyse
     from strikelake.pricing.black_scholes import price
     from strikelake.pricing.greeks import greeks
@@ -17,3 +18,4 @@ def compile_kernels() -> None:
     for vol in (0.2, 9.0):  # the second takes the bracketed search
         analyse(price(*market, vol, 0.01), *market, 0.01)
     greeks(*market, 0.2, 0.01)
+    american.analyse(american.price(*market, 0.2, 0.01), *market, 0.01)

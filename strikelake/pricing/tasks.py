@@ -1,0 +1,133 @@
+"""American rows sorted into tasks: one boundary serves all rows of a task (`american_kernels`)."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from math import log
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from strikelake.pricing.analytics import Analytics
+    from strikelake.pricing.arrays import FloatArray
+
+    Rows = NDArray[np.int64]
+
+_RATIO = log(1.1)  # times of one task differ by no more than a tenth
+_BUCKETS = 4_096
+_TASK_COST = 100  # rows that cost as much as a boundary
+_PIECES = 8  # parts per thread, so that none waits long for the last
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """Rows in the order of their tasks.
+
+    Attributes
+    ----------
+    order
+        (n,) row numbers.
+    starts
+        (tasks + 1,) where each task begins in `order`.
+    """
+
+    order: Rows
+    starts: Rows
+
+    def firsts(self) -> Rows:
+        """Return the first row of each task."""
+        return self.order[self.starts[:-1]]
+
+    def pieces(self, threads: int) -> list[tuple[int, int]]:
+        """Return ranges of tasks of about the same work."""
+        work = np.cumsum(np.diff(self.starts) + _TASK_COST)
+        if not work.size:
+            return []
+        count = 1 if threads == 1 else threads * _PIECES
+        ends = np.searchsorted(work, work[-1] * np.arange(1, count + 1) / count)
+        edges = np.unique(np.r_[0, np.minimum(ends + 1, work.size)])
+        return [(int(first), int(last)) for first, last in pairwise(edges)]
+
+
+def make_tasks(rows: Rows, group: NDArray[np.integer], put: NDArray[np.bool_], years: FloatArray) -> Tasks:
+    """Return the chosen rows by group, side and time; all columns have the length of the whole chain."""
+    with np.errstate(all="ignore"):
+        scale = np.log(np.clip(np.nan_to_num(years[rows]), 1e-9, 1e9)) / _RATIO
+    bucket = np.floor(scale).astype(np.int64) + _BUCKETS // 2
+    key = (group[rows].astype(np.int64) * 2 + put[rows]) * _BUCKETS + bucket
+    if np.any(key[1:] < key[:-1]):
+        sorting = np.argsort(key, kind="stable")
+        rows, key = rows[sorting], key[sorting]
+    starts = (
+        np.r_[0, np.flatnonzero(key[1:] != key[:-1]) + 1, len(key)] if len(key) else np.zeros(1, np.int64)
+    )
+    return Tasks(np.ascontiguousarray(rows, dtype=np.int64), starts.astype(np.int64))
+
+
+def in_threads(work: Callable[[int, int], None], pieces: Sequence[tuple[int, int]], threads: int) -> None:
+    """Call `work(first, last)` for every piece."""
+    if threads == 1 or len(pieces) <= 1:
+        for first, last in pieces:
+            work(first, last)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(lambda piece: work(*piece), pieces))
+
+
+def run_american(
+    tasks: Tasks,
+    columns: Sequence[FloatArray],
+    rates: tuple[FloatArray, FloatArray],
+    found: Analytics,
+    *,
+    given: bool,
+    tick: float,
+    cap: float,
+    threads: int,
+) -> None:
+    """Fill the rows of `found` that the tasks name.
+
+    Parameters
+    ----------
+    columns
+        price, sign, spot, strike and years, contiguous, (n,).
+    rates
+        Rate and yield of each task.
+    given
+        Whether `found.vol` holds volatilities; values then go to `found.error`.
+    """
+    from strikelake.pricing.american_kernels import analyse_tasks
+    from strikelake.pricing.exercise_boundary import tables
+
+    price, sign, spot, strike, years = columns
+    puts = sign[tasks.firsts()] < 0.0
+    nodes = tables()
+
+    def work(first: int, last: int) -> None:
+        analyse_tasks(
+            given,
+            first,
+            last,
+            tasks.starts,
+            puts,
+            *rates,
+            tasks.order,
+            price,
+            spot,
+            strike,
+            years,
+            tick,
+            cap,
+            nodes.outer_weights,
+            *nodes.of_boundary(),
+            *found.columns(),
+        )
+
+    in_threads(work, tasks.pieces(threads), threads)
