@@ -11,7 +11,7 @@ from strikelake.pricing.analytics import Analytics, check_limits, look_again
 from strikelake.pricing.arrays import FloatArray, broadcast, flat, in_blocks
 from strikelake.pricing.discrete import Dividends, kept
 from strikelake.pricing.statuses import MISSING_INPUT, NOT_CONVERGED, SOLVED
-from strikelake.pricing.tasks import make_tasks, run_american
+from strikelake.pricing.tasks import make_tasks, run_american, run_paying
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     Rows = NDArray[np.int64]
+
+
+__all__ = ["Dividends", "Terms", "analyse_chain", "forwards", "price_chain", "value_chain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,8 @@ def analyse_chain(
     check_limits(tick, cap)
     columns, index = _columns(group, terms, price=price, sign=sign, spot=spot, strike=strike, years=years)
     found = Analytics.empty(index.size)
-    rows, european, unsolved = _by_model(columns[1], columns[4], index, terms)
+    rows, european, unsolved, paying = _by_model(columns[1], columns[4], index, terms)
+    _paying(paying, columns, index, terms, found, (tick, cap, threads), given=False)
     _analyse_european(european, columns, index, terms, found, (tick, cap, threads))
     _american(rows, columns, index, terms, found, (tick, cap, threads), given=False)
     _blank(unsolved, found)
@@ -147,7 +151,8 @@ def value_chain(
     columns, index = _columns(group, terms, vol=vol, sign=sign, spot=spot, strike=strike, years=years)
     found = Analytics.empty(index.size)
     found.vol[:] = columns[0]
-    rows, european, unsolved = _by_model(columns[1], columns[4], index, terms)
+    rows, european, unsolved, paying = _by_model(columns[1], columns[4], index, terms)
+    _paying(paying, columns, index, terms, found, (0.01, np.inf, threads), given=True)
     _american(rows, columns, index, terms, found, (0.01, np.inf, threads), given=True)
     vol_, *market = (np.ascontiguousarray(column[european]) for column in columns)
     rate, carry = terms.rate[index[european]], terms.carry(index[european], market[3])
@@ -211,8 +216,8 @@ def _columns(
 
 def _by_model(
     sign: FloatArray, years: FloatArray, index: NDArray[np.integer], terms: Terms
-) -> tuple[Rows, Rows, Rows]:
-    """Return the rows with an exercise boundary, those that are European, and those with two boundaries."""
+) -> tuple[Rows, Rows, Rows, Rows]:
+    """Return the rows with a boundary, European rows, those with two boundaries, and those with dividends."""
     put = sign < 0.0
     # A call is a put with rate and yield exchanged.
     kinds = []
@@ -221,9 +226,11 @@ def _by_model(
         kinds.append(np.where(early & (rate > 0.0), 1, np.where(early & (carry < rate), 2, 0)))
     kind = np.where(put, kinds[0][index], kinds[1][index])
     if terms.dividends is not None:
-        kind[(terms.kept(index, years) < 1.0) & np.asarray(terms.american, np.bool_)[index]] = 2
+        early = np.asarray(terms.american, np.bool_) & np.isfinite(terms.rate + terms.dividend_yield)
+        kind[(terms.kept(index, years) < 1.0) & early[index]] = 3
     kind[np.isnan(sign)] = 0
-    return np.flatnonzero(kind == 1), np.flatnonzero(kind == 0), np.flatnonzero(kind == 2)  # noqa: PLR2004
+    one, european, two, paying = (np.flatnonzero(kind == which) for which in (1, 0, 2, 3))
+    return one, european, two, paying
 
 
 def _american(
@@ -246,6 +253,36 @@ def _american(
         np.asarray(terms.dividend_yield, np.float64)[of_task],
     )
     run_american(tasks, columns, rates, found, given=given, tick=tick, cap=cap, threads=threads)
+
+
+def _paying(
+    rows: Rows,
+    columns: list[FloatArray],
+    index: NDArray[np.integer],
+    terms: Terms,
+    found: Analytics,
+    limits: tuple[float, float, int],
+    *,
+    given: bool,
+) -> None:
+    if not rows.size or terms.dividends is None:
+        return
+    tick, cap, threads = limits
+    times, shares = terms.dividends.table(len(terms.rate))
+    ahead = np.zeros(index.size, np.int64)
+    ahead[rows] = np.sum(times[index[rows]] < columns[4][rows, None], axis=1)
+    tasks = make_tasks(rows, index * (times.shape[1] + 1) + ahead, columns[1] < 0.0, columns[4])
+    of_task = index[tasks.firsts()]
+    run_paying(
+        tasks,
+        columns,
+        (np.asarray(terms.rate, np.float64)[of_task], np.asarray(terms.dividend_yield, np.float64)[of_task]),
+        (times[of_task], shares[of_task]),
+        found,
+        given=given,
+        limits=(tick, cap),
+        threads=threads,
+    )
 
 
 def _analyse_european(

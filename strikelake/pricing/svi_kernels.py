@@ -91,7 +91,7 @@ def _inner(k: FloatArray, w: FloatArray, weight: FloatArray, m: float, sigma: fl
     top, best = 2.0 * sigma, np.inf
     for face in range(9):
         fixed_u, fixed_v = face // 3, face % 3  # 0 free, 1 at the lower bound, 2 at the upper
-        u, v = (0.0 if fixed_u < 2 else top), (0.0 if fixed_v < 2 else top)  # noqa: PLR2004 - as named above
+        u, v = (0.0 if fixed_u < 2 else top), (0.0 if fixed_v < 2 else top)
         if fixed_u == 0 and fixed_v == 0:
             det = c11 * c22 - c12 * c12
             if not det > 1e-14 * c11 * c22:
@@ -163,7 +163,7 @@ def _moved(
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _search(  # noqa: C901 - one compiled loop of an algorithm with five cases
+def _search(
     k: FloatArray, w: FloatArray, weight: FloatArray, box: FloatArray, span: float, out: FloatArray
 ) -> float:
     """Search (m, ln sigma) by Nelder and Mead from the slice in `out`; write the best, return its error."""

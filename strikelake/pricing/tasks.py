@@ -131,3 +131,44 @@ def run_american(
         )
 
     in_threads(work, tasks.pieces(threads), threads)
+
+
+def run_paying(
+    tasks: Tasks,
+    columns: Sequence[FloatArray],
+    rates: tuple[FloatArray, FloatArray],
+    dividends: tuple[FloatArray, FloatArray],
+    found: Analytics,
+    *,
+    given: bool,
+    limits: tuple[float, float],
+    threads: int,
+) -> None:
+    """Fill the rows that have dividends ahead; the parameters are those of `run_american`.
+
+    `dividends` are each task's times to expiration, ascending, and shares; (tasks, most).
+    """
+    from strikelake.pricing.dividend_kernels import dividend_tasks
+
+    price, sign, spot, strike, years = columns
+    puts = sign[tasks.firsts()] < 0.0
+
+    def work(first: int, last: int) -> None:
+        dividend_tasks(
+            given,
+            first,
+            last,
+            tasks.starts,
+            puts,
+            *rates,
+            *dividends,
+            tasks.order,
+            price,
+            spot,
+            strike,
+            years,
+            *limits,
+            *found.columns(),
+        )
+
+    in_threads(work, tasks.pieces(threads), threads)

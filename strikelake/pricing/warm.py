@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 
 def compile_kernels() -> None:
     """Call each compiled function of this package once, on a few rows.
@@ -12,6 +14,7 @@ def compile_kernels() -> None:
     from strikelake.pricing import american
     from strikelake.pricing.analytics import analyse
     from strikelake.pricing.black_scholes import price
+    from strikelake.pricing.chain import Dividends, Terms, analyse_chain
     from strikelake.pricing.greeks import greeks
 
     market = ([1.0, -1.0], 100.0, [100.0, 95.0], 0.25, 0.04)
@@ -19,3 +22,6 @@ def compile_kernels() -> None:
         analyse(price(*market, vol, 0.01), *market, 0.01)
     greeks(*market, 0.2, 0.01)
     american.analyse(american.price(*market, 0.2, 0.01), *market, 0.01)
+    paid = Dividends(np.zeros(1, np.int64), np.array([0.1]), np.array([0.01]))
+    terms = Terms(np.array([0.04]), np.zeros(1), np.array([True]), paid)
+    analyse_chain([4.0, 2.0], *market[:4], np.zeros(2, np.int64), terms)

@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+import QuantLib as ql  # noqa: N813 - as its own examples do
 
 from strikelake.pricing import black_scholes
 from strikelake.pricing.chain import Dividends, Terms, analyse_chain, forwards, price_chain, value_chain
 from strikelake.pricing.discrete import fractions
 
+TODAY = ql.Date(2, 1, 2026)
+DAYS = ql.Actual365Fixed()
 PAID = Dividends(np.array([1, 1, 0]), np.array([0.35, 0.1, 0.2]), np.array([0.01, 0.02, 0.03]))
 
 
@@ -68,3 +71,87 @@ def test_a_schedule_of_an_unknown_group_and_one_beyond_the_spot_are_refused():
         fractions([6.0, 6.0], [0.1, 0.2], 10.0, 0.0)
     with pytest.raises(ValueError, match="one date per dividend"):
         fractions([6.0], [0.1, 0.2], 10.0, 0.0)
+
+
+def _quantlib(sign, strike, days, vol, schedule):
+    """The price on a spot of 100 at a rate of 4.3 %, by QuantLib's grid.
+
+    A share of the price that leaves is a yield of that size during one day.
+    """
+    ql.Settings.instance().evaluationDate = TODAY
+    dates, kept = [TODAY], [1.0]
+    for day, share in schedule:
+        dates += [TODAY + day - 1, TODAY + day]
+        kept += [kept[-1], kept[-1] * (1.0 - share)]
+    carry = ql.YieldTermStructureHandle(
+        ql.DiscountCurve([*dates, TODAY + days + 30], [*kept, kept[-1]], DAYS)
+    )
+    rate = ql.YieldTermStructureHandle(ql.FlatForward(TODAY, 0.043, DAYS))
+    flat_vol = ql.BlackVolTermStructureHandle(ql.BlackConstantVol(TODAY, ql.NullCalendar(), vol, DAYS))
+    spot = ql.QuoteHandle(ql.SimpleQuote(100.0))
+    process = ql.BlackScholesMertonProcess(spot, carry, rate, flat_vol)
+    side = ql.Option.Call if sign > 0 else ql.Option.Put
+    option = ql.VanillaOption(ql.PlainVanillaPayoff(side, strike), ql.AmericanExercise(TODAY, TODAY + days))
+    option.setPricingEngine(ql.FdBlackScholesVanillaEngine(process, 10 * days, 500, 2))
+    return option.NPV()
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize(
+    ("days", "schedule"), [(45, [(20, 0.015)]), (45, [(40, 0.005)]), (182, [(30, 0.005), (121, 0.005)])]
+)
+def test_quantlibs_grid_gives_back_the_volatility(sign, days, schedule):
+    years, vol = days / 365, np.array([0.2, 0.4, 0.3, 0.25])
+    strike = 100.0 * np.exp(np.array([-1.2, -0.3, 0.4, 1.2]) * vol * np.sqrt(years))
+    paid = np.array([_quantlib(sign, k, days, v, schedule) for k, v in zip(strike, vol, strict=True)])
+    when, share = np.array(schedule).T
+    owed = Dividends(np.zeros(len(when), int), years - (when - (sign > 0)) / 365, share)
+    terms = Terms(np.array([0.043]), np.zeros(1), np.array([True]), owed)
+    # Calls are exercised before that day, puts after it.
+    found = analyse_chain(paid, sign, 100.0, strike, years, np.zeros(4, int), terms)
+    assert found.status.tolist() == ["solved"] * 4
+    assert found.vol == pytest.approx(vol, abs=4e-4)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_american_rows_go_round_and_their_greeks_are_slopes(sign):
+    at = {"sign": sign, "spot": 100.0, "strike": 104.0, "years": 0.5, "vol": 0.3}
+    terms = _terms(american=True)
+
+    def value(**changed):
+        return float(price_chain(**{**at, **changed}, group=[1], terms=terms)[0])
+
+    found = analyse_chain(value(), sign, 100.0, 104.0, 0.5, [1], terms)
+    assert found.vol == pytest.approx([0.3], abs=1e-5)
+    assert found.delta == pytest.approx([(value(spot=100.1) - value(spot=99.9)) / 0.2], abs=2e-3)
+    assert found.vega == pytest.approx([(value(vol=0.31) - value(vol=0.29)) / 0.02], rel=5e-3)
+    assert found.theta == pytest.approx([(value(years=0.499) - value(years=0.501)) / 0.002], rel=0.02)
+    higher = Terms(np.array([0.04, 0.041]), terms.dividend_yield, terms.american, PAID)
+    moved = float(price_chain(**at, group=[1], terms=higher)[0])
+    assert found.rho == pytest.approx([(moved - value()) / 0.001], rel=0.02)
+
+
+def test_american_is_worth_at_least_the_european_and_the_exercise():
+    rng = np.random.default_rng(4)
+    sign, strike = rng.choice([1.0, -1.0], 200), rng.uniform(70.0, 140.0, 200)
+    years, vol, group = (
+        rng.choice([0.15, 0.49, 0.5], 200),
+        rng.uniform(0.1, 0.9, 200),
+        rng.integers(0, 2, 200),
+    )
+    market = (sign, 100.0, strike, years, vol, group)
+    value = price_chain(*market, _terms(american=True))
+    assert np.all(value >= price_chain(*market, _terms()) - 5e-4)
+    assert np.all(value >= sign * (100.0 - strike) - 1e-9)
+    found = analyse_chain(value, sign, 100.0, strike, years, group, _terms(american=True), tick=1e-4)
+    telling = value - np.maximum(sign * (100.0 - strike), 0.0) > 0.02
+    assert np.all(found.code[telling] == 0)
+    assert np.max(np.abs(found.vol - vol)[telling]) < 5e-4
+
+
+def test_bad_rows_beside_good_ones_have_a_reason():
+    paid = [5.0, 0.0, np.nan, 40.0, 200.0, 5.0]
+    strike, years = [100.0, 100.0, 100.0, 140.0, 100.0, 100.0], [0.5, 0.5, 0.5, 0.5, 0.5, 0.0]
+    found = analyse_chain(paid, -1, 100.0, strike, years, [1] * 6, _terms(american=True))
+    expected = ["solved", "non_positive_price", "missing_input", "below_intrinsic", "above_bound", "expired"]
+    assert found.status.tolist() == expected
