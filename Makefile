@@ -1,7 +1,7 @@
 # `make help` lists the recipes. CI and pre-commit call these same ones.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-BENCHES := startup ingest query scoring live features sandbox
+BENCHES := startup ingest query scoring live pricing features sandbox
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 # Numba notices a change of the file it compiles, not of what is compiled into it: a name of the sources' content does.
 export NUMBA_CACHE_DIR ?= $(CURDIR)/.cache/numba-$(shell cat strikelake/vendors/*.py strikelake/pricing/*.py strikelake/sandbox/*.py | cksum | cut -d' ' -f1)
@@ -49,11 +49,15 @@ imports: setup ## the layers of the architecture
 
 check: lint types imports test ## everything CI runs
 
-bench: setup ## speed and memory, beside named peers; bench-NAME runs one; fails where a target is missed
+bench: setup .venv/.bench ## speed and memory, beside named peers; bench-NAME runs one; fails where a target is missed
 	@missed=; for name in $(BENCHES); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || missed="$$missed $$name"; done; \
 	test -z "$$missed" || { echo "missed:$$missed"; exit 1; }
 
-bench-%: setup
+.venv/.bench: .venv/.ready
+	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev,bench]'
+	touch $@
+
+bench-%: setup .venv/.bench
 	$(BIN)/python benchmarks/$*.py
 
 lock: ## pin what a fresh install of the ranges resolves to

@@ -160,7 +160,8 @@ def value_chain(
     numbers = [np.empty(european.size) for _ in range(6)]
     in_blocks(price_rows, inputs, numbers[:1], threads=threads)
     in_blocks(greeks_rows, inputs, numbers[1:], threads=threads)
-    numbers[4] -= (carry - terms.dividend_yield[index[european]]) * market[1] * numbers[1]
+    with np.errstate(invalid="ignore"):
+        numbers[4] -= (carry - terms.dividend_yield[index[european]]) * market[1] * numbers[1]
     for column, values in zip(found.columns()[2:], numbers, strict=True):
         column[european] = values
     found.code[european] = np.where(np.isnan(numbers[0]), MISSING_INPUT, SOLVED)
@@ -226,7 +227,7 @@ def _by_model(
         kinds.append(np.where(early & (rate > 0.0), 1, np.where(early & (carry < rate), 2, 0)))
     kind = np.where(put, kinds[0][index], kinds[1][index])
     if terms.dividends is not None:
-        early = np.asarray(terms.american, np.bool_) & np.isfinite(terms.rate + terms.dividend_yield)
+        early = np.isfinite(terms.rate) & np.isfinite(terms.dividend_yield) & terms.american
         kind[(terms.kept(index, years) < 1.0) & early[index]] = 3
     kind[np.isnan(sign)] = 0
     one, european, two, paying = (np.flatnonzero(kind == which) for which in (1, 0, 2, 3))
@@ -308,7 +309,8 @@ def _analyse_european(
 
     in_blocks(work, inputs, part.columns(), threads=threads)
     look_again(part, inputs, tick, cap)
-    _theta(part, inputs[2], inputs[6] - terms.dividend_yield[index[rows]])
+    with np.errstate(invalid="ignore"):
+        _theta(part, inputs[2], inputs[6] - terms.dividend_yield[index[rows]])
     if not whole:
         for column, values in zip(found.columns(), part.columns(), strict=True):
             column[rows] = values

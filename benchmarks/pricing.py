@@ -1,0 +1,271 @@
+"""Prices into volatilities and Greeks: speed and error of every model, beside named packages.
+
+Run ``make bench-pricing``. It prints the tables, and exits with 1 when a target is missed, naming it. Speeds
+are rows per second of one core's processor time, whole array, statuses included. Errors are against 40-digit
+arithmetic (European), QuantLib's accurate QdFp engine (American), and QuantLib's grid (discrete dividends).
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import QuantLib as ql  # noqa: N813 - as its own examples do
+from pricing_markets import (
+    RATE,
+    american_option,
+    american_reference,
+    dividend_reference,
+    european_rows,
+    exact_vol,
+    flat,
+    groups_of,
+)
+from pricing_peers import EUROPEAN, attempt
+
+from strikelake.pricing import american
+from strikelake.pricing.analytics import analyse
+from strikelake.pricing.chain import Dividends, Terms, analyse_chain, price_chain
+from strikelake.pricing.statuses import STATUSES
+from strikelake.pricing.warm import compile_kernels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BASIS_POINT, CENT = 1e-4, 0.01
+MARKET = ("price", "sign", "spot", "strike", "years", "rate", "dividend_yield")
+Target = tuple[str, float, float, bool]
+
+
+def main() -> int:
+    """Print the tables and return the exit status."""
+    start = time.perf_counter()
+    compile_kernels()
+    print(f"kernels compiled or loaded in {time.perf_counter() - start:.1f} s\n")
+    targets = [*european(), *american_rows(), *dividends(), *day()]
+    print(f"\n{'target':<62}{'seen':>10}{'wanted':>11}")
+    missed = []
+    for what, seen, wanted, at_least in targets:
+        good = seen >= wanted if at_least else seen <= wanted
+        print(
+            f"{what:<62}{seen:>10.3g}{'>=' if at_least else '<=':>4}{wanted:>7.3g}"
+            f"{'' if good else '  MISSED'}"
+        )
+        if not good:
+            missed.append(what)
+    if missed:
+        print(f"missed: {'; '.join(missed)}", file=sys.stderr)
+    return 1 if missed else 0
+
+
+def seconds(call: Callable[[], object], rounds: int = 5) -> float:
+    """Return the least processor time of some calls."""
+    times = []
+    for _ in range(rounds):
+        start = time.process_time()
+        call()
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+def european() -> list[Target]:
+    """Compare European volatilities."""
+    rows = european_rows(1_000_000)
+    market = [rows[name] for name in MARKET]
+    rate = len(rows["price"]) / seconds(lambda: analyse(*market)) / 1e6
+    found = analyse(*market)
+    some = np.flatnonzero((found.code == 0) & (found.vega > CENT))[:1_500]
+    exact = np.array([exact_vol({name: column[i] for name, column in rows.items()}) for i in some])
+    worst = np.max(np.abs(found.vol[some] - exact))
+    print(
+        f"{'European':<26}{'M rows/s':>10}{'max error':>12}{'no number':>11}   against 40 digits, vega > 0.01"
+    )
+    print(f"{'ours, with 5 Greeks':<26}{rate:>10.2f}{worst:>12.1e}{0:>11d}")
+    for name, (call, count) in EUROPEAN.items():
+        part = {key: column[:count] for key, column in rows.items()}
+        answer = attempt(call, part)
+        if isinstance(answer, str):
+            print(f"{name:<26}{answer}")
+            continue
+        speed = count / seconds(lambda call=call, part=part: attempt(call, part), 3) / 1e6
+        inside = some[some < count]
+        error = np.abs(answer[inside] - exact[: len(inside)])
+        print(f"{name:<26}{speed:>10.3f}{np.nanmax(error):>12.1e}{int(np.isnan(error).sum()):>11d}")
+    unknown = sum(code not in range(len(STATUSES)) for code in np.unique(found.code))
+    return [
+        ("European IV and Greeks, M rows/s and core", rate, 25.0, True),
+        ("European error against 40 digits, vega > 0.01", worst, 1e-11, False),
+        (
+            "European rows without number and reason",
+            unknown + np.sum((found.code == 0) & np.isnan(found.vol)),
+            0,
+            False,
+        ),
+    ]
+
+
+def american_rows() -> list[Target]:
+    """Compare American volatilities with continuous carry."""
+    chain, terms = groups_of(1_000, 200)
+    market = [chain[name] for name in ("sign", "spot", "strike", "years")]
+    paid = price_chain(*market, chain["vol"], chain["group"], terms)
+    rate = len(paid) / seconds(lambda: analyse_chain(paid, *market, chain["group"], terms), 3) / 1e6
+    rows = american_reference(4_000)
+    found = american.analyse(
+        rows["price"], rows["sign"], 100.0, rows["strike"], rows["years"], RATE, rows["dividend_yield"]
+    )
+    telling = rows["price"] - np.maximum(rows["sign"] * (100.0 - rows["strike"]), 0.0) > CENT
+    solved = telling & (found.code == 0)
+    error = np.abs(found.vol - rows["vol"])[solved] / BASIS_POINT
+    p99, worst = float(np.quantile(error, 0.99)), float(error.max())
+    by_status = {
+        STATUSES[code]: int(np.sum(telling & (found.code == code))) for code in np.unique(found.code[telling])
+    }
+    print(f"\n{'American':<26}{'M rows/s':>10}{'p99, bp':>10}{'max, bp':>10}   against QdFp accurate")
+    print(f"{'ours, with 5 Greeks':<26}{rate:>10.3f}{p99:>10.3f}{worst:>10.2f}   {by_status}")
+    quantlib = 200 / seconds(lambda: quantlib_vols(rows, 200), 1) / 1e6
+    print(f"{'QuantLib QdFp, Brent':<26}{quantlib:>10.5f}")
+    baw = attempt(baw_vols, rows)
+    if isinstance(baw, str):
+        print(f"{'pybaw':<26}{baw}")
+    else:
+        gap = np.abs(baw - rows["vol"])[telling] / BASIS_POINT
+        speed = len(baw) / seconds(lambda: baw_vols(rows), 2) / 1e6
+        print(f"{'pybaw':<26}{speed:>10.4f}{np.nanquantile(gap, 0.99):>10.1f}{np.nanmax(gap):>10.1f}")
+    return [
+        ("American IV and Greeks, M rows/s and core", rate, 1.0, True),
+        ("American p99 error, vol bp", p99, 0.3, False),
+        ("American max error, vol bp", worst, 5.0, False),
+        (
+            "American rows without number and reason",
+            float(np.sum((found.code == 0) & np.isnan(found.vol))),
+            0,
+            False,
+        ),
+    ]
+
+
+def quantlib_vols(rows: dict[str, np.ndarray], count: int) -> list[float]:
+    """Return volatilities by QuantLib's fast QdFp engine and its Brent solver."""
+    found = []
+    for i in range(count):
+        option, quote, process = american_option(
+            rows["sign"][i], rows["strike"][i], round(rows["years"][i] * 365), flat(rows["dividend_yield"][i])
+        )
+        option.setPricingEngine(ql.QdFpAmericanEngine(process, ql.QdFpAmericanEngine.fastScheme()))
+
+        def gap(
+            vol: float, option: ql.VanillaOption = option, quote: ql.SimpleQuote = quote, i: int = i
+        ) -> float:
+            quote.setValue(vol)
+            return float(option.NPV() - rows["price"][i])
+
+        try:
+            found.append(ql.Brent().solve(gap, 1e-7, 0.3, 0.03, 4.0))
+        except RuntimeError:
+            found.append(np.nan)
+    return found
+
+
+def baw_vols(rows: dict[str, np.ndarray]) -> np.ndarray:
+    """Return volatilities in the approximation of Barone-Adesi and Whaley."""
+    from pybaw import vectorized_baw_implied_vol
+
+    discount = np.exp(-RATE * rows["years"])
+    forward = 100.0 * np.exp((RATE - rows["dividend_yield"]) * rows["years"])
+    flags = np.where(rows["sign"] > 0, 1, -1)
+    spot = np.full(len(discount), 100.0)
+    total = vectorized_baw_implied_vol(rows["price"], spot, rows["strike"], discount, forward, flags)
+    return np.asarray(total) / np.sqrt(rows["years"])  # it returns vol times the root of time
+
+
+def dividends() -> list[Target]:
+    """Compare American volatilities with discrete dividends, near the money and farther out."""
+    print(f"\n{'Discrete dividends':<34}{'+-1.5 sd':>10}{'+-2.5 sd':>10}   worst, vol bp, against a grid")
+    near = 0.0
+    for days, schedule in ((45, [(20, 0.015)]), (45, [(40, 0.005)]), (182, [(30, 0.005), (121, 0.005)])):
+        for sign in (1.0, -1.0):
+            worst = [dividend_error(sign, days, schedule, *band) for band in ((0.0, 1.5), (1.5, 2.5))]
+            near = max(near, worst[0])
+            side = "call" if sign > 0 else "put"
+            print(
+                f"{side:<5}{days:>4} days, {schedule!s:<18}"[:34].ljust(34)
+                + f"{worst[0]:>10.2f}{worst[1]:>10.2f}"
+            )
+    chain, terms = groups_of(1_000, 40)
+    owed = Dividends(np.arange(40), np.full(40, 0.01), np.full(40, 0.005))
+    terms = Terms(terms.rate, np.zeros(40), terms.american, owed)
+    market = [chain[name] for name in ("sign", "spot", "strike", "years")]
+    paid = price_chain(*market, chain["vol"], chain["group"], terms)
+    rate = len(paid) / seconds(lambda: analyse_chain(paid, *market, chain["group"], terms), 2) / 1e6
+    print(f"{rate:.3f} M rows/s and core, 1,000 rows per group and side")
+    return [("discrete dividends, vol bp within +-1.5 deviations", near, 1.5, False)]
+
+
+def dividend_error(
+    sign: float, days: int, schedule: list[tuple[int, float]], nearest: float, farthest: float
+) -> float:
+    """Return the largest error in basis points at strikes on both sides with a cent of time value."""
+    years, vol = days / 365, np.array([0.2, 0.4] * 4)
+    distance = np.linspace(nearest, farthest, 4) if nearest else np.linspace(0.2, farthest, 4)
+    strike = 100.0 * np.exp(np.concatenate([distance, -distance]) * vol * np.sqrt(years))
+    paid = np.array(
+        [dividend_reference(sign, k, days, v, schedule) for k, v in zip(strike, vol, strict=True)]
+    )
+    when, share = np.array(schedule).T
+    # The yield of one day stands for the dividend: calls are exercised before that day, puts after it.
+    owed = Dividends(np.zeros(len(when), np.int64), years - (when - (sign > 0)) / 365, share)
+    terms = Terms(np.array([RATE]), np.zeros(1), np.array([True]), owed)
+    found = analyse_chain(paid, sign, 100.0, strike, years, np.zeros(8, np.int64), terms)
+    telling = (paid - np.maximum(sign * (100.0 - strike), 0.0) > CENT) & (found.code == 0)
+    return float(np.max(np.abs(found.vol - vol)[telling] / BASIS_POINT, initial=0.0))
+
+
+def day() -> list[Target]:
+    """Time a simulated day of all listed options: few groups hold most rows, a third has a dividend ahead."""
+    rng = np.random.default_rng(11)
+    groups, rows = 30_000, 4_000_000
+    share = rng.pareto(0.9, groups) + 0.05
+    group = np.sort(rng.choice(groups, rows, p=share / share.sum()))
+    base, days = rng.uniform(0.2, 0.8, groups), rng.choice([1, 4, 7, 14, 30, 60, 120, 250, 500], groups)
+    years = days[group] / 365 + rng.integers(1, 391, rows) / (365 * 1440)
+    vol = np.clip(base[group] * np.exp(rng.normal(0, 0.1, rows)), 0.06, 3.0)
+    strike = np.round(100.0 * np.exp(rng.normal(0, 1.0, rows) * vol * np.sqrt(years)) * 2) / 2
+    sign = rng.choice([1.0, -1.0], rows)
+    paying = np.flatnonzero(rng.random(groups) < 1 / 3)
+    owed = Dividends(
+        paying, days[paying] / 365 * rng.uniform(0.1, 0.9, len(paying)), np.full(len(paying), 0.005)
+    )
+    terms = Terms(np.full(groups, RATE), rng.choice([0.0, 0.005], groups), np.ones(groups, np.bool_), owed)
+    # European prices of those terms stand in for the tape: what is timed does not depend on it.
+    same = Terms(terms.rate, terms.dividend_yield, np.zeros(groups, np.bool_), owed)
+    paid = np.round(price_chain(sign, 100.0, strike, years, vol, group, same), 2)
+    start, cpu = time.perf_counter(), time.process_time()
+    found = analyse_chain(paid, sign, 100.0, strike, years, group, terms, threads=2)
+    wall, used = time.perf_counter() - start, time.process_time() - cpu
+    counts = {STATUSES[k]: int(n) for k, n in zip(*np.unique(found.code, return_counts=True), strict=True)}
+    print(
+        f"\na day of {rows:,} rows in {groups:,} groups, a third of them with a dividend: {wall:.1f} s on 2 "
+        f"threads, {used:.1f} s of processor time\n{counts}"
+    )
+    with_dividend = np.isin(group, paying)
+    part = Terms(terms.rate, terms.dividend_yield, terms.american, None)
+    rest = ~with_dividend
+    cpu = time.process_time()
+    analyse_chain(paid[rest], sign[rest], 100.0, strike[rest], years[rest], group[rest], part, threads=2)
+    alone = time.process_time() - cpu
+    print(f"rows without dividends take {alone:.1f} s of that: the grids of the others bound the day")
+    return [
+        (
+            "rows of the day without number and reason",
+            float(np.sum(~np.isin(found.code, range(len(STATUSES))))),
+            0,
+            False,
+        )
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

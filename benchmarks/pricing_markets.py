@@ -1,0 +1,141 @@
+"""Markets of the pricing benchmark: rows like a day's, and prices that others compute more exactly."""
+
+from __future__ import annotations
+
+import mpmath
+import numpy as np
+import QuantLib as ql  # noqa: N813 - as its own examples do
+
+from strikelake.pricing import black_scholes
+from strikelake.pricing.chain import Terms
+
+TODAY, DAY_COUNT = ql.Date(2, 1, 2026), ql.Actual365Fixed()
+RATE = 0.043
+
+
+def european_rows(rows: int, seed: int = 7) -> dict[str, np.ndarray]:
+    """Return rows of many underlyings: minutes to two years, most strikes within three deviations."""
+    rng = np.random.default_rng(seed)
+    days = rng.choice([0, 1, 2, 4, 7, 14, 21, 30, 45, 60, 90, 150, 240, 365, 500, 730], rows)
+    years = (days * 1440 + rng.integers(1, 391, rows)) / (365 * 1440)
+    spot = np.round(np.exp(rng.uniform(np.log(20), np.log(700), rows)), 2)
+    vol = np.clip(rng.uniform(0.12, 0.9, rows) * np.exp(rng.normal(0, 0.1, rows)), 0.05, 2.0)
+    strike = np.maximum(np.round(spot * np.exp(rng.normal(0, 1.3, rows) * vol * np.sqrt(years)) * 2) / 2, 0.5)
+    market = {
+        "sign": rng.choice([1.0, -1.0], rows),
+        "spot": spot,
+        "strike": strike,
+        "years": years,
+        "rate": np.full(rows, RATE),
+        "dividend_yield": rng.choice([0.0, 1.0], rows) * rng.uniform(0, 0.04, rows),
+    }
+    return {"price": black_scholes.price(**market, vol=vol), **market, "vol": vol}
+
+
+def exact_black(row: dict[str, float], vol: mpmath.mpf) -> mpmath.mpf:
+    """Return Black and Scholes' price in the working precision."""
+    spot, strike, years, rate, carry = (
+        mpmath.mpf(float(row[k])) for k in ("spot", "strike", "years", "rate", "dividend_yield")
+    )
+    sign = int(row["sign"])
+    held, owed, s = (
+        spot * mpmath.exp(-carry * years),
+        strike * mpmath.exp(-rate * years),
+        vol * mpmath.sqrt(years),
+    )
+    d1 = mpmath.log(held / owed) / s + s / 2
+    return sign * (held * mpmath.ncdf(sign * d1) - owed * mpmath.ncdf(sign * (d1 - s)))
+
+
+def exact_vol(row: dict[str, float]) -> float:
+    """Return the volatility of a row's price to 40 digits, by Newton's method from the one behind it."""
+    with mpmath.workdps(40):
+        vol, step = mpmath.mpf(float(row["vol"])), mpmath.mpf("1e-12")
+        for _ in range(3):
+            gap = exact_black(row, vol) - mpmath.mpf(float(row["price"]))
+            slope = (exact_black(row, vol + step) - exact_black(row, vol - step)) / (2 * step)
+            vol -= gap / slope
+        return float(vol)
+
+
+def american_option(
+    sign: float, strike: float, days: int, carry: object
+) -> tuple[ql.VanillaOption, ql.SimpleQuote, object]:
+    """Return an option on a spot of 100, the quote of its volatility and its process."""
+    ql.Settings.instance().evaluationDate = TODAY
+    vol = ql.SimpleQuote(0.2)
+    rate = ql.YieldTermStructureHandle(ql.FlatForward(TODAY, RATE, DAY_COUNT))
+    surface = ql.BlackConstantVol(TODAY, ql.NullCalendar(), ql.QuoteHandle(vol), DAY_COUNT)
+    spot = ql.QuoteHandle(ql.SimpleQuote(100.0))
+    process = ql.BlackScholesMertonProcess(
+        spot, ql.YieldTermStructureHandle(carry), rate, ql.BlackVolTermStructureHandle(surface)
+    )
+    payoff = ql.PlainVanillaPayoff(ql.Option.Call if sign > 0 else ql.Option.Put, strike)
+    return ql.VanillaOption(payoff, ql.AmericanExercise(TODAY, TODAY + days)), vol, process
+
+
+def flat(level: float) -> ql.FlatForward:
+    """Return a flat curve."""
+    return ql.FlatForward(TODAY, level, DAY_COUNT)
+
+
+def american_reference(rows: int, seed: int = 3) -> dict[str, np.ndarray]:
+    """Return American prices by QuantLib's accurate QdFp engine, of expirations with 2 to 730 days."""
+    rng = np.random.default_rng(seed)
+    days = rng.choice([2, 7, 30, 90, 180, 365, 730], rows)
+    carry = rng.choice([0.0, 0.005, 0.015, 0.03, 0.044, 0.06, 0.09], rows)
+    sign, vol = rng.choice([1.0, -1.0], rows), rng.uniform(0.12, 0.9, rows)
+    strike = 100.0 * np.exp(rng.normal(0, 0.9, rows) * vol * np.sqrt(days / 365))
+    price = np.empty(rows)
+    for i in range(rows):
+        option, quote, process = american_option(sign[i], strike[i], int(days[i]), flat(carry[i]))
+        quote.setValue(vol[i])
+        scheme = ql.QdFpAmericanEngine.highPrecisionScheme()
+        option.setPricingEngine(ql.QdFpAmericanEngine(process, scheme))
+        price[i] = option.NPV()
+    return {
+        "price": price,
+        "sign": sign,
+        "strike": strike,
+        "years": days / 365,
+        "dividend_yield": carry,
+        "vol": vol,
+    }
+
+
+def dividend_reference(
+    sign: float, strike: float, days: int, vol: float, schedule: list[tuple[int, float]]
+) -> float:
+    """Return the price with shares of the spot paid on some days, by QuantLib's grid.
+
+    QuantLib pays cash only, so a share is a yield of that size during one day.
+    """
+    dates, kept = [TODAY], [1.0]
+    for day, share in schedule:
+        dates += [TODAY + day - 1, TODAY + day]
+        kept += [kept[-1], kept[-1] * (1.0 - share)]
+    carry = ql.DiscountCurve([*dates, TODAY + days + 30], [*kept, kept[-1]], DAY_COUNT)
+    option, quote, process = american_option(sign, strike, days, carry)
+    quote.setValue(vol)
+    option.setPricingEngine(ql.FdBlackScholesVanillaEngine(process, 12 * days, 600, 2))
+    return float(option.NPV())
+
+
+def groups_of(rows: int, groups: int, seed: int = 5) -> tuple[dict[str, np.ndarray], Terms]:
+    """Return a chain of as many rows in each group and side: one underlying, expiration and session each."""
+    rng = np.random.default_rng(seed)
+    group = np.repeat(np.arange(groups), rows)
+    base, days = rng.uniform(0.15, 0.7, groups), rng.choice([7, 30, 90, 180, 365], groups)
+    years = days[group] / 365 + rng.integers(0, 390, group.size) / (365 * 1440)
+    vol = np.clip(base[group] * np.exp(rng.normal(0, 0.15, group.size)), 0.06, 3.0)
+    strike = np.round(100.0 * np.exp(rng.normal(0, 1.0, group.size) * vol * np.sqrt(years)) * 2) / 2
+    terms = Terms(np.full(groups, RATE), rng.uniform(0.005, 0.05, groups), np.ones(groups, np.bool_))
+    sign = np.where(group % 2 == 0, 1.0, -1.0)
+    return {
+        "sign": sign,
+        "spot": np.full(group.size, 100.0),
+        "strike": strike,
+        "years": years,
+        "vol": vol,
+        "group": group,
+    }, terms
