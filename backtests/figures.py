@@ -62,7 +62,7 @@ def equity_figure(curve: pl.DataFrame) -> Any:
         tickvals=[first[day] for day in days],
         ticktext=[day[5:] for day in days],
     )
-    return _styled(figure, height=460)
+    return styled(figure, height=460)
 
 
 def monthly_figure(months: pl.DataFrame, years: pl.DataFrame) -> Any:
@@ -105,7 +105,7 @@ def monthly_figure(months: pl.DataFrame, years: pl.DataFrame) -> Any:
     figure = Figure(heatmap)
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
     figure.update_xaxes(side="top", showgrid=False)
-    return _styled(figure, height=90 + (46 if len(rows) == 1 else 34) * len(rows))
+    return styled(figure, height=90 + (46 if len(rows) == 1 else 34) * len(rows))
 
 
 def compared_figure(curve: pl.DataFrame, names: tuple[str, str]) -> Any:
@@ -149,7 +149,7 @@ def compared_figure(curve: pl.DataFrame, names: tuple[str, str]) -> Any:
         )
     figure.update_yaxes(tickprefix="$", tickformat=",.0f", title="Equity", row=1, col=1)
     figure.update_yaxes(tickformat=".0%", title="Drawdown", row=2, col=1)
-    _styled(figure, height=480)
+    styled(figure, height=480)
     legend = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "reversed"}
     return figure.update_layout(showlegend=True, legend=legend, margin={"t": 36})
 
@@ -178,7 +178,7 @@ def exposure_figure(curve: pl.DataFrame) -> Any:
         )
     )
     figure.update_yaxes(tickformat=".0%", rangemode="tozero")
-    return _styled(figure, height=220)
+    return styled(figure, height=220)
 
 
 def bars_figure(names: Sequence[str], values: Sequence[float], *, money: bool) -> Any:
@@ -203,10 +203,11 @@ def bars_figure(names: Sequence[str], values: Sequence[float], *, money: bool) -
     figure.update_yaxes(autorange="reversed", showgrid=False, ticks="outside", ticklen=6, tickcolor="white")
     figure.update_xaxes(tickformat="$,.0f" if money else ",.0f")
     step = 34 if len(names) <= _FEW_BARS else 24
-    return _styled(figure, height=max(160, 60 + step * len(names)))
+    return styled(figure, height=max(160, 60 + step * len(names)))
 
 
-def _styled(figure: Any, height: int) -> Any:
+def styled(figure: Any, height: int) -> Any:
+    """Give a figure the look of all figures here, in pixels of height, and return it."""
     figure.update_layout(
         height=height,
         autosize=True,

@@ -44,8 +44,8 @@ def audit_label(
     -------
     Verdict
         Findings have the checks "known too soon" (`known_at` is not after `asof`), "known by asof" (rows
-        known at the decision give the label), "not known at known_at" (rows known by `known_at` do not give
-        it) and "filled before asof" (it moves although no price does).
+        known at the decision give the label), "later than known_at" (it changes with rows that
+        become known after `known_at`) and "filled before asof" (it moves although no price does).
     """
     try:
         recorded = label(tables)
@@ -77,10 +77,10 @@ def _findings(
         if value is not None and name in expected:
             yield Finding("known by asof", name, asof, expected[name], value)
     for known_at in rows["known_at"].unique().sort():
-        then = values(World(known_at, "removed"))
+        then = values(World(known_at, "changed"))
         for name in rows.filter(known_at=known_at)["underlying"]:
             if not same(expected[name], then.get(name)):
-                yield Finding("not known at known_at", name, asof, expected[name], then.get(name))
+                yield Finding("later than known_at", name, asof, expected[name], then.get(name))
     if still is not None:
         yield from _paid_before(values(World(asof, "still")), asof, still)
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from flows.stats_cli import stats
+
 if TYPE_CHECKING:
     from features.feature import Feature
 
@@ -17,6 +19,7 @@ features_app = typer.Typer(
     rich_markup_mode="rich",
     help="The catalogue of features, and their values in the lake.",
 )
+features_app.command()(stats)
 
 Families = Annotated[list[str] | None, typer.Option("--family", help="A family such as price; repeat it.")]
 Names = Annotated[

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from features import labels
 from features.bars import width_minutes
 from features.catalog import build, catalog, choose, sessions_of_history
 from features.context import needs
 from features.label_audit import audit_label
-from features.labels import direction
 from features.lookahead import audit_lookahead, draw
 from features.lookback import audit_lookback
 from features.verdicts import failed, merged
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from features.facts import Facts
     from features.feature import Feature
+    from features.labels import Label
     from features.verdicts import Verdict
     from features.worlds import Tables
     from strikelake.lake.store import Lake
@@ -180,8 +181,8 @@ def audit_features(
         verdicts = audit_lookback(
             lambda asof: subject.inputs(World(asof)), wanted, moments, progress=progress
         )
-    labels = () if horizon is None else _labels(subject, moments, horizon)
-    return AuditReport(check, bar, moments, verdicts, labels)
+    of_labels = () if horizon is None else _labels(subject, moments, horizon)
+    return AuditReport(check, bar, moments, verdicts, of_labels)
 
 
 def chosen(
@@ -206,15 +207,18 @@ def chosen(
 
 
 def _labels(subject: LakeSubject, moments: Sequence[int], horizon: int) -> tuple[Verdict, ...]:
-    def forward_return(tables: Tables) -> pl.DataFrame:
-        return direction(tables["bars"], horizon).rename({"forward_return": "value"})
+    """Audit a label of every kind: each is 0 where no price moves after the decision."""
+    bars = {asof: subject.inputs(World(asof))[0] for asof in moments}
 
-    name = f"forward_return, {horizon} bars"
-    parts = [
-        audit_label(name, forward_return, {"bars": subject.inputs(World(asof))[0]}, [asof])
-        for asof in moments
-    ]
-    return (merged(name, parts),)
+    def verdict(name: str, label: Label) -> Verdict:
+        def of_bars(tables: Tables) -> pl.DataFrame:
+            return label(tables["bars"])
+
+        return merged(
+            name, [audit_label(name, of_bars, {"bars": rows}, [asof]) for asof, rows in bars.items()]
+        )
+
+    return tuple(verdict(name, label) for name, label in labels.catalog(horizon).items())
 
 
 def _warm_sessions(lake: Lake, start: date, end: date, bar: str, history: int) -> list[date]:

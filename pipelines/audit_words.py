@@ -24,7 +24,7 @@ _WORLDS = {
     "history": "from its declared history alone",
     "known too soon": "and its known_at is not after the decision",
     "known by asof": "from rows known at the decision alone",
-    "not known at known_at": "from the rows known by its known_at",
+    "later than known_at": "once rows known after its known_at are changed",
     "filled before asof": "although no price moves after the decision",
 }
 _HOURS, _DAY_HOURS = 60, 24

@@ -69,7 +69,7 @@ def test_cutting_alone_would_miss_one():
         ("same_bar_fill", "filled before asof"),
         ("label_of_the_past", "known too soon"),
         ("past_called_future", "filled before asof"),
-        ("known_at_too_early", "not known at known_at"),
+        ("known_at_too_early", "later than known_at"),
     ],
 )
 def test_labels_that_cheat_are_caught_by_the_check_for_it(trials, name, check):

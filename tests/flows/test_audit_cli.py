@@ -75,7 +75,7 @@ def test_an_audit_of_chosen_features_passes_and_writes_its_page(run, lake, tmp_p
     assert code == 0
     assert "rsi_7 passed 12 12 0" in said
     assert "atm_iv" not in said
-    assert "forward_return, 1 bars passed" in said
+    assert "forward_return_1 passed" in said
     assert "at 2 decisions on 1d bars; failed: none" in said
     assert "Look-ahead audit" in (folder / "index.html").read_text()
 

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from features import labels
 from features.catalog import catalog
 from features.context import needs
 from features.feature import Feature
@@ -53,7 +54,7 @@ def test_the_catalogue_and_the_label_pass_on_a_lake(priced_lake):
     report = _run(priced_lake, names=NAMES, horizon=4, progress=lambda *step: steps.append(step))
     assert {verdict.status for verdict in (*report.verdicts, *report.labels)} == {"passed"}
     assert report.failed == ()
-    assert [verdict.name for verdict in report.labels] == ["forward_return, 4 bars"]
+    assert [verdict.name for verdict in report.labels] == list(labels.catalog(4))
     assert steps == [(1, 3), (2, 3), (3, 3)]
     assert report.checked > 3 * 2 * 4 * len(NAMES)
 

@@ -1,0 +1,115 @@
+"""`strikelake features stats`."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from pipelines.statistics import StatisticsReport
+
+_STRONG = 2.0
+
+
+def stats(
+    feature: Annotated[
+        list[str] | None, typer.Option("--feature", "-f", help="A feature; repeat it. All stored otherwise.")
+    ] = None,
+    family: Annotated[
+        list[str] | None, typer.Option("--family", help="A family such as price; repeat it.")
+    ] = None,
+    start: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")] = None,
+    end: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")] = None,
+    horizon: Annotated[
+        list[int] | None, typer.Option("--horizon", min=1, help="Bars ahead of the returns; repeat it.")
+    ] = None,
+    bar: Annotated[
+        str | None, typer.Option("--bar", help="30m, 1d, or auto: 30m where the lake has minute bars.")
+    ] = None,
+    symbol: Annotated[list[str] | None, typer.Option("--symbol", "-s", help="An underlying.")] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="DIR", help="Write a page with plots there.")
+    ] = None,
+    lake: Annotated[
+        str | None,
+        typer.Option(
+            "--lake", metavar="DIR", help="A folder or s3://…; data/lake unless configured otherwise."
+        ),
+    ] = None,
+) -> None:
+    """Show coverage, distribution, memory, information coefficients and drift of stored features.
+
+    [bold]Examples[/bold]
+
+      strikelake features stats
+
+      strikelake features stats --family price --horizon 1 --horizon 5 --report data/reports/features
+    """
+    from features.catalog import choose
+    from flows import progress, ranges, wiring
+    from flows.settings import load
+    from pipelines.statistics import feature_statistics
+    from pipelines.statistics_page import write_statistics
+
+    settings = load()
+    opened = wiring.lake(settings, lake)
+    span = ranges.in_lake(opened, _date(start), _date(end))
+    width = ranges.bar(settings, opened, bar, *span)
+    chosen = choose([*(feature or ()), *(family or ())] or None)
+    with progress.bars():
+        found = feature_statistics(
+            opened,
+            chosen,
+            *span,
+            bar=width,
+            horizons=horizon,
+            underlyings=symbol,
+            progress=progress.advance("statistics"),
+        )
+    Console().print(_table(found))
+    if report is not None:
+        Console().print(f"report {write_statistics(report, found)}", highlight=False, soft_wrap=True)
+
+
+def _table(found: StatisticsReport) -> Table:
+    """Return what fits a terminal; distribution and nulls by reason are on the page."""
+    from flows.tables import empty
+    from pipelines.statistics_page import decimal
+
+    shown = [f">{name}{horizon}" for horizon in found.horizons for name in ("IC ", "t ")]
+    table = empty("feature", ">known", ">skew", ">kurt", ">AC", *shown, ">PSI")
+    for each in found.features:
+        shape = each.distribution
+        moments = (None, None) if shape is None else (shape.skew, shape.kurtosis)
+        said = []
+        for info in each.information:
+            strong = info.t_value is not None and abs(info.t_value) > _STRONG
+            text = decimal(info.t_value, 1)
+            said += [decimal(info.coefficient), f"[bold]{text}[/]" if strong else text]
+        memory = next(iter(each.autocorrelation.values()), None)
+        table.add_row(
+            each.name,
+            f"{each.coverage:.0%}",
+            *(decimal(value, 1) for value in moments),
+            decimal(memory),
+            *said,
+            decimal(each.psi),
+        )
+    for column in table.columns:
+        column.no_wrap = True
+    table.padding = (0, 0, 0, 1)
+    table.caption = (
+        f"{found.bar} bars, {found.start} to {found.end}, {found.underlyings} underlyings; "
+        "IC: rank correlation with the return so many bars ahead; t: adjusted for overlap"
+    )
+    return table
+
+
+def _date(moment: datetime | None) -> date | None:
+    return moment.date() if moment else None

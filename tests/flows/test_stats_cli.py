@@ -1,0 +1,97 @@
+"""`strikelake features stats` as a user meets it."""
+
+import sys
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pytest
+
+from features.catalog import catalog
+from flows import cli
+from pipelines.featurize import featurize
+from strikelake.calendar import et_ns, sessions
+from strikelake.lake.store import Lake
+from strikelake.schemas import table
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run the command; return its exit code, its lines, and all it printed in one line."""
+
+    def command(*arguments, columns=100):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setattr(sys, "argv", ["strikelake", "features", "stats", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = capsys.readouterr()
+        return ended.value.code, printed.out.splitlines(), " ".join((printed.out + printed.err).split())
+
+    return command
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory):
+    """A year of random day bars of two names, and three features of them."""
+    days = sessions(date(2024, 1, 2), date(2024, 12, 31))
+    rng = np.random.default_rng(5)
+    columns = table("stock_day_bars").columns
+    frames = []
+    for ticker in ("AAPL", "SPY"):
+        close = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 0.01, len(days))))
+        frame = pl.DataFrame(
+            {
+                "date": [day.date for day in days],
+                "ticker": ticker,
+                "ts_ns": [et_ns(day.date, "00:00") for day in days],
+                "open": close,
+                "high": close * 1.001,
+                "low": close * 0.999,
+                "close": close,
+                "volume": rng.integers(1_000, 90_000, len(days)).astype(float),
+                "transactions": 1,
+                "available_at": [day.close_ns for day in days],
+            }
+        )
+        frames.append(frame.select(pl.col(name).cast(kind) for name, kind in columns.items()))
+    lake = Lake(tmp_path_factory.mktemp("stats") / "lake")
+    by_day = pl.concat(frames).partition_by("date", as_dict=True)
+    lake.replace_many("stock_day_bars", {day: rows for (day,), rows in by_day.items()})
+    lake.overwrite("corporate_actions", pl.DataFrame(schema=dict(table("corporate_actions").columns)))
+    wanted = ("return_1", "gap", "sma_distance_20")
+    chosen = {name: feature for name, feature in catalog().items() if name in wanted}
+    featurize(lake, days[0].date, days[-1].date, bar="1d", features=chosen)
+    return lake.root
+
+
+def test_the_table_fits_a_terminal_and_the_page_is_written(run, lake, tmp_path):
+    code, lines, said = run("--lake", lake, "--report", tmp_path / "page")
+    assert code == 0
+    assert max(len(line) for line in lines if "report" not in line) <= 100
+    assert "IC 21" in said
+    assert "sma_distance_20 92%" in said
+    assert "1d bars, 2024-01-02 to 2024-12-31, 2 underlyings" in said
+    assert "Statistics of features" in (tmp_path / "page" / "index.html").read_text()
+
+
+def test_features_horizons_and_dates_are_chosen(run, lake):
+    code, _, said = run("--lake", lake, "--feature", "gap", "--horizon", 3, "--start", "2024-03-01")
+    assert code == 0
+    assert "IC 3" in said
+    assert "IC 21" not in said
+    assert "return_1" not in said
+    assert "2024-03-01 to 2024-12-31" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--feature", "rsi_15"], "no feature 'rsi_15'"),
+        (["--family", "volume"], "none of these features is stored for 1d bars"),
+    ],
+)
+def test_bad_input_is_one_line_with_the_remedy(run, lake, arguments, message):
+    code, _, said = run("--lake", lake, *arguments)
+    assert code == 1
+    assert "error: " in said
+    assert message in said
