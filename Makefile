@@ -1,7 +1,7 @@
 # `make help` lists the recipes. CI and pre-commit call these same ones.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-BENCHES := startup ingest query scoring live pricing features sandbox
+BENCHES := startup ingest query scoring live pricing features audit sandbox
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 # Numba notices a change of the file it compiles, not of what is compiled into it: a name of the sources' content does.
 export NUMBA_CACHE_DIR ?= $(CURDIR)/.cache/numba-$(shell cat strikelake/vendors/*.py strikelake/pricing/*.py strikelake/sandbox/*.py | cksum | cut -d' ' -f1)

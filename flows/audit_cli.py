@@ -22,6 +22,9 @@ Names = Annotated[
     list[str] | None, typer.Option("--feature", "-f", help="A feature; repeat it. All of them otherwise.")
 ]
 Families = Annotated[list[str] | None, typer.Option("--family", help="A family such as price; repeat it.")]
+Module = Annotated[
+    Path | None, typer.Option("--module", "-m", metavar="FILE", help="A Python file of your own features.")
+]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
 Samples = Annotated[int, typer.Option(min=1, help="Decision times to draw.")]
 Seed = Annotated[int, typer.Option(help="Of the draw.")]
@@ -49,6 +52,8 @@ Labels are audited too: none may be known at its decision.
 
   strikelake audit lookahead
 
+  strikelake audit lookahead --module my_features.py
+
   strikelake audit lookahead --family price --start 2025-02-03 --samples 50 --report data/reports/audit
 """
 _LOOKBACK = """Compute features from exactly the bars they declare; exit 1 when more history changes a value.
@@ -67,6 +72,7 @@ def audit(
     context: typer.Context,
     feature: Names = None,
     family: Families = None,
+    module: Module = None,
     start: Day = None,
     end: Day = None,
     samples: Samples = 20,
@@ -86,7 +92,7 @@ def audit(
     span = ranges.in_lake(opened, _date(start), _date(end))
     width = ranges.bar(settings, opened, bar, *span)
     check = "lookback" if context.info_name == "lookback" else "lookahead"
-    features, names = chosen(feature, family)
+    features, names = chosen(feature, family, module)
     research = settings.research
     horizon = research.horizon_1d if width == "1d" else research.horizon_30m
     with progress.bars():

@@ -12,6 +12,7 @@ import pytest
 from features.catalog import catalog
 from features.selftest import Trial
 from flows import cli
+from flows.settings import home
 from pipelines import audit
 from strikelake.calendar import et_ns, sessions
 from strikelake.lake.store import Lake
@@ -120,3 +121,30 @@ def test_selftest_shows_what_is_caught_and_fails_when_something_is_not(run, monk
     code, said = run("selftest", "--samples", 1)
     assert code == 1
     assert "backward_fill MISSED" in said
+
+
+def test_the_guide_s_own_features_are_audited_as_it_says(run, lake, tmp_path):
+    guide = (home() / "docs" / "audit.md").read_text(encoding="utf-8")
+    own = tmp_path / "my_features.py"
+    own.write_text(guide.split("```python\n")[1].split("```")[0])
+    code, said = run("lookahead", "--lake", lake, "--module", own, "--samples", 2)
+    assert code == 1
+    assert "week_return passed" in said
+    assert "too_good FAILED" in said
+    assert "it reads stock_day_bars: close of AAPL" in said
+    code, said = run("lookback", "--lake", lake, "--module", own, "--feature", "week_return", "--samples", 2)
+    assert (code, "week_return passed" in said) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import nothing_of_this_name", "does not run: ModuleNotFoundError"),
+        ("x = 1", "declares no feature"),
+    ],
+)
+def test_a_file_that_cannot_be_audited_is_told(run, lake, tmp_path, text, message):
+    own = tmp_path / "own.py"
+    own.write_text(text)
+    code, said = run("lookahead", "--lake", lake, "--module", own)
+    assert (code, message in said) == (1, True)
