@@ -79,9 +79,8 @@ def planted(seed: int) -> list[str]:
     trials = selftest(samples=20, seed=seed)
     caught, alarms = (sum(flags) for flags in zip(*((t.caught, t.false_alarm) for t in trials), strict=True))
     taken = 1e3 * (time.process_time() - began) / len(trials)
-    print(
-        f"planted leaks, market {seed}: caught {caught} of {len(trials)}, false alarms {alarms}, {taken:.0f} ms each"
-    )
+    found = f"caught {caught} of {len(trials)}, false alarms {alarms}, {taken:.0f} ms each"
+    print(f"planted leaks, market {seed}: {found}")
     missed = [f"market {seed}: {trial.plant.name} was missed" for trial in trials if not trial.caught]
     return missed + [
         f"market {seed}: the honest twin of {trial.plant.name} was not passed"

@@ -78,15 +78,13 @@ def stats(
 
 
 def _table(found: StatisticsReport) -> Table:
-    """Return what fits a terminal; distribution and nulls by reason are on the page."""
+    """Return what fits 80 columns; distribution and nulls by reason are on the page."""
     from flows.tables import empty
     from pipelines.statistics_page import decimal
 
-    shown = [f">{name}{horizon}" for horizon in found.horizons for name in ("IC ", "t ")]
-    table = empty("feature", ">known", ">skew", ">kurt", ">AC", *shown, ">PSI")
+    shown = [f">{name}{horizon}" for horizon in found.horizons for name in ("IC", "t")]
+    table = empty("feature", ">known", ">AC", *shown, ">PSI")
     for each in found.features:
-        shape = each.distribution
-        moments = (None, None) if shape is None else (shape.skew, shape.kurtosis)
         said = []
         for info in each.information:
             strong = info.t_value is not None and abs(info.t_value) > _STRONG
@@ -96,7 +94,6 @@ def _table(found: StatisticsReport) -> Table:
         table.add_row(
             each.name,
             f"{each.coverage:.0%}",
-            *(decimal(value, 1) for value in moments),
             decimal(memory),
             *said,
             decimal(each.psi),
