@@ -89,14 +89,14 @@ def _table(found: StatisticsReport) -> Table:
         for info in each.information:
             strong = info.t_value is not None and abs(info.t_value) > _STRONG
             text = decimal(info.t_value, 1)
-            said += [decimal(info.coefficient), f"[bold]{text}[/]" if strong else text]
+            said += [_short(info.coefficient), f"[bold]{text}[/]" if strong else text]
         memory = next(iter(each.autocorrelation.values()), None)
         table.add_row(
             each.name,
             f"{each.coverage:.0%}",
-            decimal(memory),
+            _short(memory),
             *said,
-            decimal(each.psi),
+            _short(each.psi),
         )
     for column in table.columns:
         column.no_wrap = True
@@ -106,6 +106,14 @@ def _table(found: StatisticsReport) -> Table:
         "IC: rank correlation with the return so many bars ahead; t: adjusted for overlap"
     )
     return table
+
+
+def _short(value: float | None) -> str:
+    """Return two places without the zero before the point: ten columns of it must fit."""
+    from pipelines.statistics_page import decimal
+
+    text = decimal(value)
+    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
 
 
 def _date(moment: datetime | None) -> date | None:
