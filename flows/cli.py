@@ -43,7 +43,6 @@ app.add_typer(features_app, name="features")
 app.command()(analytics)
 app.command()(surface)
 app.add_typer(audit_app, name="audit")
-app.add_typer(features_app, name="features")
 
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
 FlatFilesOption = Annotated[

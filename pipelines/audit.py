@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
-from importlib.util import module_from_spec, spec_from_file_location
 from typing import TYPE_CHECKING
 
 from features import labels
 from features.bars import width_minutes
-from features.catalog import build, catalog, choose, collect, sessions_of_history
+from features.catalog import build, catalog, choose, sessions_of_history
 from features.context import needs
 from features.label_audit import audit_label
 from features.lookahead import audit_lookahead, draw
 from features.lookback import audit_lookback
 from features.verdicts import failed, merged
 from features.worlds import World
+from pipelines import own_features
 from pipelines.inputs import read_facts
 from pipelines.other_lake import Held, OtherLake
 from pipelines.recall import bar_table, read_bars, sessions_before
 from strikelake.calendar import NS_PER_MINUTE, et_date, next_session, session
-from strikelake.errors import DatasetError, EmptyLakeError, FeatureError
+from strikelake.errors import DatasetError, EmptyLakeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -207,28 +206,12 @@ def chosen(
     DatasetError
         When a family is unknown.
     """
-    known = catalog() if module is None else _own(module)
+    known = catalog() if module is None else own_features.load(module)
     there = sorted({feature.family for feature in known.values()})
     if unknown := ", ".join(sorted(set(families or ()) - set(there))):
         raise DatasetError(f"there is no family {unknown}: families are {', '.join(there)}")
     wanted = choose(list(names) if names else None, known)
     return known, [name for name, feature in wanted.items() if feature.family in (families or there)]
-
-
-def _own(path: Path) -> dict[str, Feature]:
-    """Return the features that a file declares; the file is run."""
-    spec = spec_from_file_location(f"audited_{path.stem}", path)
-    if not path.is_file() or spec is None or spec.loader is None:
-        raise FeatureError(f"there is no Python file {path}: give the path of a file of features")
-    module = module_from_spec(spec)
-    sys.modules[module.__name__] = module  # where definitions look for their source
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise FeatureError(f"{path} does not run: {type(error).__name__}: {error}") from error
-    if not (found := collect(module)):
-        raise FeatureError(f"{path} declares no feature: decorate a function with features.feature.feature")
-    return found
 
 
 def _labels(subject: LakeSubject, moments: Sequence[int], horizon: int) -> tuple[Verdict, ...]:
