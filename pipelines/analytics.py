@@ -9,7 +9,7 @@ import polars as pl
 
 from pipelines import carry as carry_step
 from pipelines import dividends as dividends_step
-from pipelines import solver as solver_step
+from pipelines import priced as priced_step
 from pipelines.forwards import forward_rows
 from pipelines.priced import price_rows
 from pipelines.provenance import Inputs, fingerprint, record, unchanged
@@ -32,7 +32,7 @@ Bar = Literal["1d", "1m", "quote"]
 TABLES: dict[Bar, str] = {"1d": "option_day_bars", "1m": "option_minute_bars", "quote": "option_quotes"}
 """Where each kind of option row comes from."""
 
-METHOD = f"{solver_step.METHOD}, {carry_step.METHOD}, {dividends_step.METHOD}"
+METHOD = f"{priced_step.METHOD}, {carry_step.METHOD}, {dividends_step.METHOD}"
 
 _BESIDE: dict[Bar, tuple[str, ...]] = {
     "1d": ("stock_day_bars", "index_day_bars"),
@@ -101,8 +101,8 @@ def analyse(
     `pipelines.underlying` says what stands in for an underlying without prices. Rates come from the newest
     treasury curve available before the first moment priced, dividends from what was announced by then and
     from the regular ones before (`pipelines.dividends`), the carry from calls and puts up to each decision
-    time (`pipelines.carry`); `pipelines.solver` says what model they are solved with. Rows of the other `bar`
-    stay.
+    time (`pipelines.carry`); options on shares are solved as American and
+    on indices as European (`strikelake.pricing.chain`). Rows of the other `bar` stay.
 
     Parameters
     ----------

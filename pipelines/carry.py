@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.slices import decision_times
-from pipelines.solver import analyse_rows
+from strikelake.pricing.chain import analyse_chain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -159,7 +159,7 @@ def _newton(pairs: pl.DataFrame, series: Series, start: FloatArray, threads: int
     spot, strike, years = (pairs[name].to_numpy() for name in ("spot", "strike", "years"))
     ones = np.ones(len(pairs))
     call, put = (
-        analyse_rows(pairs[side].to_numpy(), sign * ones, spot, strike, years, group, terms, threads=threads)
+        analyse_chain(pairs[side].to_numpy(), sign * ones, spot, strike, years, group, terms, threads=threads)
         for side, sign in (("call", 1.0), ("put", -1.0))
     )
     with np.errstate(all="ignore"):

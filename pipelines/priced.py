@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from pipelines.solver import analyse_rows
+from strikelake.pricing.chain import analyse_chain, forwards
 from strikelake.pricing.statuses import STATUSES
 from strikelake.schemas import table
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _GREEKS = ("delta", "gamma", "vega", "theta", "rho")
 _PARITY = "parity"
+
+METHOD = "chain solver 1"
+"""Goes up when the same inputs would give other volatilities."""
 
 
 def price_rows(rows: pl.DataFrame, series: Series, carry: Carry, bar: str, threads: int = 1) -> pl.DataFrame:
@@ -53,7 +56,7 @@ def price_rows(rows: pl.DataFrame, series: Series, carry: Carry, bar: str, threa
 
     def solve(name: str) -> Analytics:
         price = rows[name].fill_null(np.nan).to_numpy()
-        return analyse_rows(price, sign, spot, strike, years, group, terms, threads=threads)
+        return analyse_chain(price, sign, spot, strike, years, group, terms, threads=threads)
 
     found = solve("price")
     known = np.isfinite(spot)
@@ -61,7 +64,7 @@ def price_rows(rows: pl.DataFrame, series: Series, carry: Carry, bar: str, threa
         "implied_vol": found.vol,
         "iv_error": found.error,
         **{name: getattr(found, name) for name in _GREEKS},
-        "forward": np.where(known & (years > 0.0), terms.forward(spot, years, group), np.nan),
+        "forward": np.where(known & (years > 0.0), forwards(spot, years, group, terms), np.nan),
         "carry": np.where(known, terms_carry[group], np.nan),
     }
     owing = series.frame["dividends"].to_numpy()[terms_series[group]] > 0
@@ -77,7 +80,7 @@ def price_rows(rows: pl.DataFrame, series: Series, carry: Carry, bar: str, threa
         _names(("implied", "parity", "dividends", "none"), source).alias("carry_source"),
         _names(STATUSES, found.code).alias("status"),
         bar=pl.lit(bar),
-        style=pl.lit("european"),
+        style=pl.when("european").then(pl.lit("european")).otherwise(pl.lit("american")),
     )
     return priced.select(columns.keys())
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from pipelines.solver import RowTerms
 from strikelake.calendar import NS_PER_MINUTE
 from strikelake.contracts import is_european, settlement_ns
+from strikelake.pricing.chain import Dividends, Terms
 from strikelake.pricing.rates import years_between
 
 if TYPE_CHECKING:
@@ -45,16 +45,17 @@ class Series:
     frame: pl.DataFrame
     schedule: pl.DataFrame
 
-    def terms(self, series: NDArray[np.int64], carry: FloatArray) -> RowTerms:
-        """Return pricing terms, one for each entry of `series` with its carry."""
-        places = self.schedule.select(place=pl.int_range(pl.len()).over("series"))["place"].to_numpy()
-        owed = self.schedule["series"].to_numpy(), places
-        shape = (len(self.frame), int(places.max(initial=-1)) + 1)
-        years, fraction = np.full(shape, np.inf), np.zeros(shape)
-        years[owed] = self.schedule["years_to_expiration"].to_numpy()
-        fraction[owed] = self.schedule["fraction"].to_numpy()
+    def terms(self, series: NDArray[np.int64], carry: FloatArray) -> Terms:
+        """Return pricing terms, one group for each entry of `series` with its carry."""
+        entries = pl.DataFrame({"series": series}).with_row_index("group")
+        owed = entries.join(self.schedule, on="series")
+        dividends = Dividends(
+            owed["group"].cast(pl.Int64).to_numpy(),
+            owed["years_to_expiration"].to_numpy(),
+            owed["fraction"].to_numpy(),
+        )
         rates, european = self.frame["rate"].to_numpy(), self.frame["european"].to_numpy()
-        return RowTerms(rates[series], carry, ~european[series], years[series], fraction[series])
+        return Terms(rates[series], carry, ~european[series], dividends if len(owed) else None)
 
 
 def with_root(options: pl.DataFrame) -> pl.DataFrame:
