@@ -37,8 +37,9 @@ def broadcast(**inputs: ArrayLike) -> tuple[FloatArray, ...]:
     [100.0, 100.0]
     """
     arrays = {name: np.asarray(value, dtype=np.float64) for name, value in inputs.items()}
+    given = tuple(arrays.values())
     try:
-        same = np.broadcast_arrays(*arrays.values())
+        same = np.broadcast_arrays(*given)
     except ValueError as error:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items() if array.ndim)
         raise ValueError(
@@ -46,7 +47,8 @@ def broadcast(**inputs: ArrayLike) -> tuple[FloatArray, ...]:
         ) from error
     if "sign" in arrays:
         _check_signs(arrays["sign"].ravel())
-    return tuple(same)
+    # A view of a broadcast scalar warns when it is written to; the array itself does not.
+    return tuple(own if own.shape == view.shape else view for own, view in zip(given, same, strict=True))
 
 
 def _check_signs(sign: FloatArray) -> None:

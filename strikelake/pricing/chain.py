@@ -212,7 +212,7 @@ def _columns(
         index = index.astype(np.int64)
     if size and not (index.min() >= 0 and index.max() < len(terms.rate)):
         raise ValueError(f"group holds {index.min()} to {index.max()}, but there are {len(terms.rate)} terms")
-    return [np.ascontiguousarray(column) for column in columns], index
+    return [c.copy() if 0 in c.strides else np.ascontiguousarray(c) for c in columns], index
 
 
 def _by_model(

@@ -11,7 +11,7 @@ from pipelines.analytics import analyse
 from strikelake.calendar import NS_PER_MINUTE, et_ns, sessions
 from strikelake.contracts import OptionContract, expiry_ns
 from strikelake.lake.store import Lake
-from strikelake.pricing.black_scholes import price
+from strikelake.pricing.american import price
 from strikelake.pricing.rates import years_between
 from strikelake.schemas import table
 

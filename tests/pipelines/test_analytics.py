@@ -187,7 +187,7 @@ def test_nothing_to_price_names_the_remedy(tmp_path):
 
 @pytest.mark.real
 def test_every_real_option_bar_has_a_volatility_or_a_reason(real_data, tmp_path):
-    """At a rate of 0, as this lake has no yields."""
+    """At the rates of those years, as this lake has no yields."""
     lake = Lake(tmp_path)
     files = DirectoryFlatFiles(real_data / "flatfiles")
     kinds = [each for each in Dataset if each != Dataset.OPTION_QUOTES]
@@ -197,7 +197,10 @@ def test_every_real_option_bar_has_a_volatility_or_a_reason(real_data, tmp_path)
         ("2021-01-05", "2021-01-08"),
     ):
         ingest(lake, files, kinds, date.fromisoformat(first), date.fromisoformat(last))
-    days, minutes = (analyse(lake, date(2013, 6, 27), date(2021, 1, 8), bar=bar) for bar in ("1d", "1m"))
+    days, minutes = (
+        analyse(lake, date(2013, 6, 27), date(2021, 1, 8), bar=bar, rates_default=0.001)
+        for bar in ("1d", "1m")
+    )
     assert (days.sessions, minutes.sessions) == (9, 8)
     assert (days.by_status["expired"], sum(days.by_status.values())) == (98, 1352)
     assert days.by_status["solved"] > 1200
