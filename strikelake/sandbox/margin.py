@@ -36,7 +36,7 @@ def requirement(positions: Mapping[str, int], prices: Mapping[str, Decimal] | No
     Examples
     --------
     >>> requirement({"SPY250417C00600000": -1, "SPY250417C00610000": 1})
-    Decimal('1000')
+    Decimal('1000.0')
     """
     total = Decimal(0)
     for group in _groups(positions):

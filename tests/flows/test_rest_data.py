@@ -54,7 +54,7 @@ def test_the_budget_is_that_of_the_account_s_tier(settings, monkeypatch):
 def test_reference_data_come_from_rest_where_no_folder_is_given(settings):
     lake = wiring.lake(settings)
     ingest._reference_from_rest.fn(lake, settings, date(2025, 1, 2))
-    assert lake.tables() == ["corporate_actions", "treasury_yields"]
+    assert lake.tables() == ["corporate_actions", "symbols", "treasury_yields"]
     assert requests(settings) == 8  # splits, yields, and for each of three tickers dividends and renames
 
 
@@ -69,8 +69,8 @@ def test_after_the_close_the_day_is_kept(settings, sandbox):
     lake = wiring.lake(settings)
     assert lake.sessions("chain_snapshots") == [day]
     assert lake.sessions("open_interest") == [sandbox.last_session]
-    # Seven requests at five a minute: the simulated time moved on by the wait.
-    assert requests(settings) == 7
+    # Ten requests at five a minute: the simulated time moved on by the wait.
+    assert requests(settings) == 10
     assert clock.now() == et_ns(day, "16:06:01")
 
 

@@ -130,7 +130,7 @@ def calls(alpaca, client):
         expiration_date="2025-01-17",
         type=alpaca.enums.ContractType.CALL,
         strike_price_gte="235",
-        strike_price_lte="260",
+        strike_price_lte="275",
         limit=50,
     )
     return [contract.symbol for contract in client.get_option_contracts(request).option_contracts]
@@ -216,6 +216,11 @@ class Heard:
     def wait(self, count):
         """Return what was heard once there are so many events."""
         self.until(lambda: len(self.events) >= count)
+        return list(self.events)
+
+    def wait_for_quotes(self, after, symbols):
+        """Return what was heard once so many symbols were quoted after a time in milliseconds."""
+        self.until(lambda: len({e.symbol for e in self.events if e.timestamp > after}) == symbols)
         return list(self.events)
 
     def subscribed(self, names):

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from strikelake.calendar import NS_PER_MINUTE, et_ns
+from strikelake.contracts import OptionContract
 
 pytestmark = pytest.mark.real
 
@@ -165,7 +166,8 @@ def test_option_data(published, raw, calls):
     ):
         page = published(f"{data}_{name}")
         [(symbol, theirs)] = page["snapshots"].items()
-        answer = ask(path, symbols=calls[3], strike_price_gte="242", strike_price_lte="243")
+        strike = OptionContract.parse(calls[3]).strike
+        answer = ask(path, symbols=calls[3], strike_price_gte=strike, strike_price_lte=strike)
         assert set(page) <= set(answer)
         ours = answer["snapshots"][calls[3]]
         # The live session's trades are not shown here.

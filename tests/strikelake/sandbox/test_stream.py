@@ -72,7 +72,7 @@ def test_the_same_steps_give_the_same_events(stream, minute, contracts):
             heard.reset()
             for time in ("09:36", "09:41", "09:50"):
                 heard.advance(minute(time))
-            runs.append(heard.wait(4))
+            runs.append(heard.wait_for_quotes(after=minute("09:45") // 10**6, symbols=2))
     assert runs[0] == runs[1]
 
 
