@@ -120,7 +120,7 @@ def test_two_dask_workers_make_the_lake_that_threads_make(monkeypatch, tmp_path)
     for name in here.tables():
         rows = [_rows(lake, name) for lake in (here, there)]
         assert rows[0].equals(rows[1]), name
-        if name != "ingestions":
+        if name not in {"ingestions", "computations"}:  # they name the commit their rows came with
             files = [lake.table(name).files().select("path", "date", "rows") for lake in (here, there)]
             assert files[0].equals(files[1]), name
     assert ingested_there.datasets == ingested.datasets
