@@ -3,7 +3,7 @@
 Run ``python benchmarks/ingest.py [ROWS]``. It makes its own file in the vendor's layout, prints a table, and
 exits with 1 when a target of docs/lake.md is missed, naming it. Ours parses, checks every row, verifies the
 order, splits OCC symbols and commits; the peers check nothing. CPU is the whole process's, best of several
-rounds in turn; memory is that of a process of its own.
+rounds in turn; memory is that of a process of its own, which imports no peer and no Prefect.
 """
 
 import statistics
@@ -17,11 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import duckdb
-import pandas as pd
 import polars as pl
-import pyarrow.csv
-import pyarrow.parquet as pq
 from flat_file_maker import minute_file, quote_file, trade_file
 from isal import igzip
 
@@ -173,6 +169,8 @@ def ours(folder: Path, day: date) -> None:
 
 def duckdb_copy(source: Path, target: Path) -> None:
     """Convert with types and nothing else."""
+    import duckdb
+
     with duckdb.connect() as connection:
         query = f"copy (select * from {reader(source)}) to '{target}' {options()}"  # noqa: S608 - own paths
         connection.execute(query).fetchall()
@@ -180,6 +178,8 @@ def duckdb_copy(source: Path, target: Path) -> None:
 
 def duckdb_occ(source: Path, target: Path) -> None:
     """Convert, split the symbols and sort."""
+    import duckdb
+
     split = f"regexp_extract(ticker, '{OCC}', ['root', 'expiration', 'side', 'strike'])"
     with duckdb.connect() as connection:
         query = (
@@ -207,12 +207,17 @@ def polars_convert(source: Path, target: Path) -> None:
 
 def pyarrow_convert(source: Path, target: Path) -> None:
     """Read and write with pyarrow."""
+    import pyarrow.csv
+    import pyarrow.parquet as pq
+
     table = pyarrow.csv.read_csv(source)
     pq.write_table(table, target, compression="zstd", compression_level=3, row_group_size=65_536)
 
 
 def pandas_convert(source: Path, target: Path) -> None:
     """Read and write with pandas."""
+    import pandas as pd
+
     pd.read_csv(source).to_parquet(target, compression="zstd")
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from strikelake.lake.join_kernels import newest
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -46,23 +48,19 @@ def newest_known(
     """
     held = _runs(known, by).rename({"first": "held_first", "stop": "held_stop"})
     runs = _runs(rows, by).join(held, on=list(by), how="left", maintain_order="left", nulls_equal=True)
-    times, held_times = rows[on].to_numpy(), known[on].to_numpy()
+    spans = runs.drop_nulls("held_first").select("first", "stop", "held_first", "held_stop").to_numpy()
+    times, moments = rows[on].to_numpy(), known[on].to_numpy()
     found = np.full(rows.height, -1, dtype=np.int64)
+    reach = -1 if oldest is None else oldest
 
-    def search(some: list[tuple[int, int, int, int]]) -> None:
-        for first, stop, held_first, held_stop in some:
-            place = np.searchsorted(held_times[held_first:held_stop], times[first:stop], side="right") - 1
-            found[first:stop] = np.where(place < 0, -1, place + held_first)
+    def search(part: int) -> None:
+        begin, end = (len(spans) * edge // _THREADS for edge in (part, part + 1))
+        newest(times, moments, spans, begin, end, reach, found)
 
-    spans = runs.drop_nulls("held_first").select("first", "stop", "held_first", "held_stop").rows()
-    # numpy lets go of the interpreter while it searches.
+    # The search lets go of the interpreter.
     with ThreadPoolExecutor(_THREADS) as pool:
-        list(pool.map(search, (spans[start::_THREADS] for start in range(_THREADS))))
-    numbers = pl.Series("row", found)
-    valid = numbers >= 0
-    if oldest is not None and known.height:
-        valid &= rows[on] - known[on].gather(numbers.clip(0)) <= oldest
-    return pl.select(pl.when(valid).then(numbers)).to_series()
+        list(pool.map(search, range(_THREADS)))
+    return pl.select(pl.when(pl.Series(found) >= 0).then(pl.Series("row", found))).to_series()
 
 
 def _runs(frame: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:

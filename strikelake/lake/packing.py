@@ -35,6 +35,7 @@ _TICKS = ("option_quotes", "option_trades", "stock_quotes", "stock_trades")
 _PLAIN, _PACKED = "part-", "packed-"
 DIFFERENCES = ("close_step", "high_over", "low_under")
 """Columns that are zero more often than not."""
+_ALWAYS = ("minute", "open_ticks", *DIFFERENCES)
 
 _OHLC = ("open", "close", "high", "low")
 _COUNTS = ("volume", "size", "bid_size", "ask_size")
@@ -76,7 +77,8 @@ class Packing:
     def arrow(self, schema: pa.Schema) -> pa.Schema:
         """Return the stored columns, given those of the table as rows have them."""
         plain = [schema.field(name) for name in self.plain]
-        whole = [pa.field(name, kind) for name, kind in self.stored.items()]
+        # What is never null is cheaper to write where the file says so.
+        whole = [pa.field(n, kind, nullable=n not in _ALWAYS) for n, kind in self.stored.items()]
         return pa.schema([*plain, *whole, *(schema.field(name).with_nullable(True) for name in self.kept)])  # noqa: FBT003 - pyarrow's signature
 
     def pack(self, rows: pa.Table) -> pa.Table:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from strikelake.errors import LakeError
@@ -14,10 +16,11 @@ if TYPE_CHECKING:
     from strikelake.schemas.spec import TableSpec
 
 
+@cache
 def tables() -> Mapping[str, TableSpec]:
     """Return every table of the lake by name."""
     groups = (bars, ticks, reference, analytics, derived)
-    return {spec.name: spec for group in groups for spec in group.specs()}
+    return MappingProxyType({spec.name: spec for group in groups for spec in group.specs()})
 
 
 def table(name: str) -> TableSpec:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import dataframely as dy
     import polars as pl
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TableSpec:
     """A table of the lake.
 
@@ -38,12 +42,17 @@ class TableSpec:
     partition_by: tuple[str, ...] = ("date",)
     day: str = "date"
 
-    @property
-    def columns(self) -> dict[str, pl.DataType]:
+    @cached_property
+    def columns(self) -> Mapping[str, pl.DataType]:
         """Names and types of the columns, in order."""
-        return {name: column.dtype for name, column in self.schema.columns().items()}
+        return MappingProxyType({name: column.dtype for name, column in self.schema.columns().items()})
 
-    @property
+    @cached_property
+    def nullable(self) -> frozenset[str]:
+        """The columns that may be null."""
+        return frozenset(name for name, column in self.schema.columns().items() if column.nullable)
+
+    @cached_property
     def key(self) -> tuple[str, ...]:
         """The columns that name a row; empty where rows have no key."""
         return tuple(self.schema.primary_key())

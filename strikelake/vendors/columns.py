@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,8 +43,7 @@ def assemble(
     for slot, name in enumerate(held[WHOLE]):
         found[name] = _wholes(out.wholes[slot, :rows], spec.columns[name], nullable=name != "ts_ns")
     for slot, name in enumerate(held[DECIMAL]):
-        absent = spec.schema.columns()[name].nullable
-        found[name] = pa.array(out.decimals[slot, :rows].copy(), from_pandas=absent)
+        found[name] = pa.array(out.decimals[slot, :rows].copy(), from_pandas=name in spec.nullable)
     for slot, name in enumerate(held[TEXT]):
         at, size = out.texts[AT, slot, :rows], out.texts[SIZE, slot, :rows]
         found[name] = _strings(text, at, size, empty_is_null=True).dictionary_encode()
@@ -68,14 +68,16 @@ def complete(file: SourceFile, typed: pl.DataFrame) -> pl.DataFrame:
     return made.with_columns(missing).select("row_number", *spec.columns)
 
 
+@cache
 def arrow_schema(name: str) -> pa.Schema:
     """Return the columns of a table without the date, strings as dictionaries."""
     kinds = {pl.String: pa.dictionary(pa.int32(), pa.string()), pl.Date: pa.date32(), pl.Int32: pa.int32()}
     others = {pl.Int64: pa.int64(), pl.Float64: pa.float64()}
-    columns = {c: column for c, column in table(name).schema.columns().items() if c != "date"}
+    spec = table(name)
     return pa.schema(
-        pa.field(c, (kinds | others)[type(column.dtype)], nullable=column.nullable)
-        for c, column in columns.items()
+        pa.field(c, (kinds | others)[type(dtype)], nullable=c in spec.nullable)
+        for c, dtype in spec.columns.items()
+        if c != "date"
     )
 
 

@@ -126,8 +126,7 @@ def _cast(
 
 def _without_absent_time(file: SourceFile, column: str, value: pl.Expr) -> pl.Expr:
     """Turn the 0 that the vendor writes for a time that there is not into null."""
-    schema = table(file.dataset).schema.columns()
-    absent = column.endswith("_ns") and schema[column].nullable
+    absent = column.endswith("_ns") and column in table(file.dataset).nullable
     return pl.when(value != 0).then(value) if absent else value
 
 

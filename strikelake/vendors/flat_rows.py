@@ -8,6 +8,7 @@ whoever reads the blocks.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -170,13 +171,18 @@ def _block(
     _, rows, _, _, lines, unwanted = parsed
     numbers = out.line[:rows].astype(np.int64) + number
     if exact is None:
-        odd = pl.DataFrame(schema={"row_number": pl.Int64(), **table(file.dataset).columns})
-        broken = pl.DataFrame(schema={"row_number": pl.Int64, "rule": pl.String})
-        return Block(plain, numbers, odd, broken, raw, lines, unwanted, 0)
+        return Block(plain, numbers, *_nothing(file.dataset), raw, lines, unwanted, 0)
     odd = columns.complete(file, exact.rows)
     if quotes:
         odd = odd.filter(quotes.keeps(file.date))
     return Block(plain, numbers, odd, exact.broken, raw, lines, unwanted, exact.repaired)
+
+
+@cache
+def _nothing(name: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the odd and broken lines of a block that has none; most have none."""
+    odd = pl.DataFrame(schema={"row_number": pl.Int64(), **table(name).columns})
+    return odd, pl.DataFrame(schema={"row_number": pl.Int64, "rule": pl.String})
 
 
 def _raw(content: bytes, out: Arrays, odds: int, number: int) -> dict[int, str]:

@@ -98,7 +98,7 @@ def slots(file: SourceFile, names: tuple[str, ...]) -> dict[int, list[str]]:
     columns, types = layout(file.dataset).columns, table(file.dataset).columns
     found: dict[int, list[str]] = {WHOLE: [], DECIMAL: [], TEXT: []}
     for name in names:
-        column = columns.get(name)
+        column = columns.get(name, "")
         if column in types and column != "ticker":
             dtype = types[column]
             kind = WHOLE if dtype.is_integer() else DECIMAL if dtype.is_float() else TEXT
