@@ -14,7 +14,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
+
+from strikelake.compiled import njit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +36,7 @@ _STEPS, _EVENT_STEPS, _IMPLICIT = 28, 4, 3
 _JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 
 
-@njit(**_JIT)  # type: ignore[untyped-decorator]  # numba carries no types
+@njit(**_JIT)
 def solve(
     sign: float,
     rate: float,
@@ -102,7 +103,7 @@ def solve(
     _keep(value, table, 0)
 
 
-@njit(**_JIT)  # type: ignore[untyped-decorator]
+@njit(**_JIT)
 def _keep(value: Floats, table: Floats, moment: int) -> None:
     """Store what early exercise is worth."""
     for i in range(NODES):
@@ -110,7 +111,7 @@ def _keep(value: Floats, table: Floats, moment: int) -> None:
             table[moment, i, lane] = value[0, i, lane] - value[1, i, lane]
 
 
-@njit(**_JIT)  # type: ignore[untyped-decorator]
+@njit(**_JIT)
 def _factor(
     rate: float, years: float, size: float, theta: float, sign: float, vols: Floats, work: Floats
 ) -> None:
@@ -138,7 +139,7 @@ def _factor(
             inverse[i, lane] = 1.0 / (pivot - product * inverse[i - way, lane])
 
 
-@njit(**_JIT)  # type: ignore[untyped-decorator]
+@njit(**_JIT)
 def _step(
     sign: float, discount: float, held: Floats, value: Floats, payoff: Floats, spots: Floats, work: Floats
 ) -> None:
@@ -172,7 +173,7 @@ def _step(
                 now[i, lane] = max(found, floor * payoff[i, lane])
 
 
-@njit(**_JIT)  # type: ignore[untyped-decorator]
+@njit(**_JIT)
 def _go_ex(
     sign: float,
     fraction: float,
@@ -202,7 +203,7 @@ def _go_ex(
                 now[i, lane] = max(shifted[i, lane], floor * payoff[i, lane])
 
 
-@njit(inline="always", **_JIT)  # type: ignore[untyped-decorator]
+@njit(inline="always", **_JIT)
 def _cubic(part: float) -> tuple[float, float, float, float]:
     """Return the weights of four equidistant points for a place between the second and the third."""
     return (
@@ -213,7 +214,7 @@ def _cubic(part: float) -> tuple[float, float, float, float]:
     )
 
 
-@njit(inline="always", **_JIT)  # type: ignore[untyped-decorator]
+@njit(inline="always", **_JIT)
 def premium(table: Floats, deviations: float, log_vol: float, left: float) -> float:
     """Return the early-exercise premium over the strike.
 

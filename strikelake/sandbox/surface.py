@@ -15,9 +15,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 
 from strikelake.calendar import sessions
+from strikelake.compiled import njit
 from strikelake.sandbox.paths import YEAR, StockPaths, node_shares, session_minutes
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def variance_clock(paths: StockPaths) -> VarianceClock:
     return VarianceClock(node, np.array(moments), np.array(passed), closes)
 
 
-@njit(**_JIT)  # type: ignore[untyped-decorator]  # numba carries no types
+@njit(**_JIT)
 def at_the_money(span: float, variance: float, long_run: float, premium: float, reports: float) -> float:
     """Return total implied variance at the money.
 
@@ -115,14 +115,14 @@ def at_the_money(span: float, variance: float, long_run: float, premium: float, 
     return float(max(premium * (expected + reports), _LOWEST))
 
 
-@njit(**_JIT)  # type: ignore[untyped-decorator]
+@njit(**_JIT)
 def total_variance(log_moneyness: float, theta: float, rho: float, eta: float) -> float:
     """Return total implied variance at ln(strike / forward); `theta` is that at the money."""
     scaled = eta / np.sqrt(theta * (1.0 + theta)) * log_moneyness
     return float(0.5 * theta * (1.0 + rho * scaled + np.sqrt((scaled + rho) ** 2 + 1.0 - rho * rho)))
 
 
-@njit(**_JIT)  # type: ignore[untyped-decorator]
+@njit(**_JIT)
 def smile_variances(log_moneyness: Floats, theta: float, rho: float, eta: float) -> Floats:
     """Return `total_variance` of an array of log-moneyness."""
     found = np.empty(log_moneyness.size)

@@ -7,9 +7,9 @@ from math import erfc, log, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 
 from strikelake.calendar import session as session_of
+from strikelake.compiled import njit
 from strikelake.pricing.rates import interpolate, years_between
 from strikelake.sandbox import events
 from strikelake.sandbox.curves import TENORS, known_curve
@@ -273,7 +273,7 @@ def _premiums(
     return np.stack(tables)
 
 
-@njit(**_JIT)  # type: ignore[untyped-decorator]  # numba carries no types
+@njit(**_JIT)
 def _value_rows(
     group: Ints,
     sign: Floats,
@@ -305,7 +305,7 @@ def _value_rows(
             h -= 1
 
 
-@njit(**_JIT)  # type: ignore[untyped-decorator]
+@njit(**_JIT)
 def _value(
     given: tuple[float, float, float, float, float], left: float, numbers: Floats, tables: Floats
 ) -> tuple[float, float, float]:

@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 
+from strikelake.compiled import njit
 from strikelake.vendors.loads import (
     are_digits,
     byte_at,

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped] # ships no types
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
+
+from strikelake.compiled import njit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import njit
 
+from strikelake.compiled import njit
 from strikelake.vendors.loads import byte_at
 
 if TYPE_CHECKING:
