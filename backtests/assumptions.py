@@ -56,6 +56,10 @@ def options_assumptions(
             f"{limits.position_limit:.0%} per position, {limits.max_portfolio_risk:.0%} in all, "
             f"{limits.max_daily_loss:.0%} a day"
         ),
+        "Splits": (
+            "adjust what is held before the open of the ex-date, as OCC does: whole new shares for one "
+            "divide the strike and multiply the contracts, others change what a contract delivers"
+        ),
         "Expiry": "cash at intrinsic value on the underlying's last price; no early exercise or assignment",
         "Model": (
             "European implied volatility and delta at the mid, no dividends; "

@@ -15,6 +15,7 @@ from backtests.ledger import Ledger
 from backtests.lifecycle import expires_by, intrinsic
 from backtests.results import BacktestResult, curve_frame, denial_frame, mark_frame, order_frame
 from strikelake.calendar import iso
+from strikelake.contracts import occ_columns
 from strikelake.decide import DayState, decide
 from strikelake.errors import DatasetError
 from strikelake.orders import Effect
@@ -23,12 +24,14 @@ from strikelake.strategy.signals import WITHDRAWAL_NS, decision_times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import date
 
     from backtests.results import Assumptions
     from strikelake.calendar import Session
     from strikelake.orders import OrderIntent
     from strikelake.portfolio import Account
     from strikelake.risk.limits import Denial, Limits
+    from strikelake.splits import Split
     from strikelake.strategy.signals import Signal
 
 
@@ -53,6 +56,10 @@ class Market(Protocol):
         """Return correlations of daily returns from the sessions before `session`."""
         ...
 
+    def splits(self, after: date, session: Session) -> Sequence[Split]:
+        """Return the splits with an ex-date later than `after`, up to that of the session."""
+        ...
+
 
 def replay(
     market: Market,
@@ -68,8 +75,8 @@ def replay(
     At every decision time orders sent earlier are executed against the quotes since then, up to
     `WITHDRAWAL_NS` before it, and the rest withdrawn; positions are marked, the decision is made on the chain
     as of then, and its orders wait for quotes later than the decision plus latency. The last ones of a
-    session work until its close. What is held to expiration settles at intrinsic value on the underlying's
-    last price.
+    session work until its close. What is held over a split is adjusted before the open of its ex-date. What
+    is held to expiration settles at intrinsic value on the underlying's last price.
 
     Parameters
     ----------
@@ -128,6 +135,7 @@ class _Run:
     assumptions: Assumptions
     ledger: Ledger
     working: tuple[OrderIntent, ...] = ()
+    before: Session | None = None
     carried: pl.DataFrame | None = None
     curve: list[tuple[object, ...]] = field(default_factory=list)
     marks: list[tuple[int, str, float]] = field(default_factory=list)
@@ -157,6 +165,14 @@ class _Run:
         self.orders += [(intent, execution is not None) for intent, execution in found]
         self.working = ()
 
+    def adjust(self, session: Session) -> None:
+        """Bring what is held, and its last quotes, to the contracts that trade after the night's splits."""
+        if self.before is None or self.carried is None:
+            return
+        for split in self.market.splits(self.before.date, session):
+            adjusted = self.ledger.adjust(split, session.open_ns)
+            self.carried = _as_adjusted(self.carried, adjusted) if adjusted else self.carried
+
     def remark(self, book: QuoteBook, at: int) -> None:
         self.ledger.marks = mark(book, self.ledger.positions(), at, self.ledger.marks)
 
@@ -175,6 +191,7 @@ class _Run:
 
 
 def _session(run: _Run, session: Session, by_time: Mapping[int, list[Signal]]) -> None:
+    run.adjust(session)
     quotes = run.market.quotes(session)
     if run.carried is not None:
         # A contract held overnight keeps its last quote until the session quotes it again, as at a broker.
@@ -197,6 +214,7 @@ def _session(run: _Run, session: Session, by_time: Mapping[int, list[Signal]]) -
     held = list(run.ledger.positions())
     last = quotes.filter(pl.col("occ_symbol").is_in(held), pl.col("ts_ns") <= session.close_ns)
     run.carried = last.sort("occ_symbol", "ts_ns").unique("occ_symbol", keep="last") if held else None
+    run.before = session
 
 
 def _decide(run: _Run, day: DayState, asof: int, signals: list[Signal], chain: pl.DataFrame) -> DayState:
@@ -223,8 +241,18 @@ def _settle(run: _Run, session: Session, prices: _Prices) -> None:
                 f"{holding.underlying} has no price by {iso(session.close_ns)} to settle its "
                 f"{holding.strategy}: ingest stock_minute_bars for {session.date}"
             )
-        worth = tuple(intrinsic(leg.occ_symbol, close) for leg in holding.legs)
+        worth = tuple(intrinsic(leg.occ_symbol, close, holding.shares) for leg in holding.legs)
         run.ledger.settle(holding, worth, session.close_ns)
+
+
+def _as_adjusted(quotes: pl.DataFrame, adjusted: Mapping[str, tuple[str, int]]) -> pl.DataFrame:
+    """Return quotes under the symbols, strikes and prices that a split has given their contracts."""
+    symbol = pl.col("occ_symbol")
+    more = symbol.replace_strict({old: n for old, (_, n) in adjusted.items()}, default=1)
+    return quotes.with_columns(
+        pl.col("bid_price", "ask_price") / more,
+        symbol.replace({old: new for old, (new, _) in adjusted.items()}),
+    ).with_columns(*occ_columns("occ_symbol"))
 
 
 class _Prices:

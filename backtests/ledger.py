@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 from backtests.costs import Costs, fill_fees
 from strikelake.contracts import MULTIPLIER
 from strikelake.orders import Fill, Side
-from strikelake.portfolio import Holding
+from strikelake.portfolio import Holding, adjust_holding
 from strikelake.strategy.exits import closing_legs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from backtests.fills import Execution
     from strikelake.orders import Leg, OrderIntent
+    from strikelake.splits import Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Trade:
     opened_at, closed_at
         When entry and exit were executed, ns UTC.
     entry_price, exit_price
-        Net dollars per share paid and received.
+        Net dollars per share paid and received; quantity and entry are those after a split in between.
     fees
         Dollars of both ways.
     pnl
@@ -121,6 +124,37 @@ class Ledger:
             Decimal(0),
         )
         self._finish(holding, net, ts_ns, Decimal(0), "settled")
+
+    def adjust(self, split: Split, ts_ns: int) -> dict[str, tuple[str, int]]:
+        """Turn the holdings on a split's shares into what the clearing house makes of them.
+
+        Nothing is paid and nothing is worth more or less: the fills trade the old contracts for the new ones
+        at their marks, without fees.
+
+        Returns
+        -------
+        dict
+            By the old symbol of each contract held: its new one, and how many there are for one before.
+        """
+        adjusted: dict[str, tuple[str, int]] = {}
+        for key, before in tuple(self.holdings.items()):
+            after = adjust_holding(before, split)
+            if after is before:
+                continue
+            del self.holdings[key]
+            self.holdings[_symbols(after.legs)] = after
+            more = after.quantity // before.quantity
+            for leg, to in zip(before.legs, after.legs, strict=True):
+                adjusted[leg.occ_symbol] = to.occ_symbol, more
+                self.marks[to.occ_symbol] = self.marks[leg.occ_symbol] / more
+            self.fills += [*self._trades_at_mark(before, closing_legs(before), ts_ns)]
+            self.fills += [*self._trades_at_mark(after, after.legs, ts_ns)]
+        return adjusted
+
+    def _trades_at_mark(self, holding: Holding, legs: tuple[Leg, ...], ts_ns: int) -> Iterator[Fill]:
+        for leg in legs:
+            contracts, price = leg.ratio * holding.quantity, self.marks[leg.occ_symbol]
+            yield Fill(holding.client_order_id, leg.occ_symbol, leg.side, contracts, price, ts_ns, Decimal(0))
 
     def _book(
         self,

@@ -5,14 +5,23 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from strikelake.contracts import OptionContract, expiry_ns
+from strikelake.contracts import MULTIPLIER, OptionContract, expiry_ns
 
 if TYPE_CHECKING:
     from strikelake.portfolio import Holding
 
 
-def intrinsic(occ_symbol: str, underlying_close: Decimal) -> Decimal:
-    """Return what a contract is worth at expiration, dollars per share.
+def intrinsic(occ_symbol: str, underlying_close: Decimal, shares: Decimal = Decimal(MULTIPLIER)) -> Decimal:
+    """Return what a contract is worth at expiration, dollars for a hundredth of it.
+
+    Parameters
+    ----------
+    occ_symbol
+        Which contract.
+    underlying_close
+        Dollars per share.
+    shares
+        What it delivers for a hundred times its strike; a split may have made it other than 100.
 
     Examples
     --------
@@ -20,7 +29,7 @@ def intrinsic(occ_symbol: str, underlying_close: Decimal) -> Decimal:
     [Decimal('5.25'), Decimal('0')]
     """
     contract = OptionContract.parse(occ_symbol)
-    gain = underlying_close - contract.strike
+    gain = underlying_close * shares / MULTIPLIER - contract.strike
     return max(gain if contract.option_type == "C" else -gain, Decimal(0))
 
 

@@ -44,7 +44,8 @@ class BacktestResult:
     initial_cash
         Dollars at the start.
     fills
-        Every leg's execution in time order; settlements at expiry included, free of fees.
+        Every leg's execution in time order; settlements at expiry, and the exchange of contracts that a split
+        adjusts, are included, free of fees.
     trades
         Closed trades in the order they closed.
     holdings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from prefect import flow, task
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from strikelake.lake.store import Lake
 
 _BAR = "30m"
+_LONGEST_HOLD = timedelta(days=100)
+"""Longer than any contract is held: splits from before it are of no concern."""
 
 
 @flow(name="live-trade")
@@ -73,4 +75,5 @@ def _plan(
         facts=before.facts,
         rate=market.rate(session),
         correlations=market.correlations(session),
+        splits=market.splits(day - _LONGEST_HOLD, session),
     )

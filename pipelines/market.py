@@ -9,12 +9,14 @@ import polars as pl
 
 from pipelines.chain import chain_at, rate_at
 from strikelake.errors import DatasetError, EmptyLakeError
-from strikelake.lake.views import adjusted_bars
+from strikelake.lake.views import adjusted_bars, splits
 from strikelake.risk.correlation import correlations, daily_returns
 from strikelake.schemas import table
+from strikelake.splits import Split, split_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import date
 
     from strikelake.calendar import Session
     from strikelake.lake.store import Lake
@@ -39,7 +41,7 @@ class LakeMarket:
     Parameters
     ----------
     lake
-        Reads option_quotes, stock_minute_bars, stock_day_bars and treasury_yields.
+        Reads option_quotes, stock_minute_bars, stock_day_bars, corporate_actions and treasury_yields.
     underlyings
         What is read.
     days
@@ -109,6 +111,16 @@ class LakeMarket:
     def correlations(self, session: Session) -> Mapping[frozenset[str], float]:
         """Return correlations of the last 60 sessions before `session`."""
         return correlations(self._returns.filter(pl.col("date") < session.date))
+
+    def splits(self, after: date, session: Session) -> tuple[Split, ...]:
+        """Return the splits of all tickers with an ex-date later than `after`, up to that of the session.
+
+        Point in time: those that were known at the session's open.
+        """
+        found = splits(self._lake, after, session.date, as_of=self._as_of)
+        known = found.filter(pl.col("available_at") <= session.open_ns).sort("ex_date", "ticker")
+        rows = known.select("ticker", "ex_date", "split_from", "split_to").iter_rows()
+        return tuple(Split(ticker, ex_date, split_ratio(old, new)) for ticker, ex_date, old, new in rows)
 
     def _day(self, name: str, session: Session) -> pl.LazyFrame:
         return self._lake.scan(

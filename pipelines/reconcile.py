@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pipelines.place import OrderDesk
     from strikelake.journal.states import IntentRecord
     from strikelake.portfolio import Holding
+    from strikelake.splits import Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Differences:
         Positions that fills do not explain, and fills without their position.
     settled
         Holdings that expired and are gone.
+    adjusted
+        Splits, and the holdings that are other contracts since.
     """
 
     adopted: tuple[str, ...] = ()
@@ -51,6 +54,7 @@ class Differences:
     foreign_orders: tuple[str, ...] = ()
     positions: tuple[PositionDifference, ...] = ()
     settled: tuple[str, ...] = ()
+    adjusted: tuple[str, ...] = ()
 
     @property
     def halts_entries(self) -> bool:
@@ -69,10 +73,11 @@ class Differences:
                 for p in self.positions
             ),
             *(f"holding {name} expired: settled" for name in self.settled),
+            *(f"{text}: counted anew" for text in self.adjusted),
         )
 
 
-def reconcile(account_id: str, desk: OrderDesk) -> Differences:
+def reconcile(account_id: str, desk: OrderDesk, splits: Iterable[Split] = ()) -> Differences:
     """Bring the journal up to date with the broker and report what does not fit.
 
     Every open intent is looked up: found orders are adopted, and those the broker does not have are marked
@@ -84,6 +89,8 @@ def reconcile(account_id: str, desk: OrderDesk) -> Differences:
         The account that both sides are about.
     desk
         Broker, journal and clock.
+    splits
+        Of which some may have come into force: the journal adopts those of shares whose contracts are held.
 
     Raises
     ------
@@ -93,6 +100,7 @@ def reconcile(account_id: str, desk: OrderDesk) -> Differences:
         When the broker denies an order that it had confirmed.
     """
     adopted, never_sent = _resolve(desk.journal.open_intents(account_id), desk)
+    adjusted = _adopt_splits(account_id, desk, splits)
     foreign = _foreign_orders(desk, adopted)
     settled = _settle_expired(account_id, desk)
     positions = _compare_positions(account_id, desk)
@@ -100,7 +108,9 @@ def reconcile(account_id: str, desk: OrderDesk) -> Differences:
         # An order may have filled between the two looks, or arrived after its last one.
         adopted += _resolve(_concerned(positions, account_id, desk), desk)[0]
         positions = _compare_positions(account_id, desk)
-    return Differences(tuple(adopted), tuple(never_sent), tuple(foreign), positions, tuple(settled))
+    return Differences(
+        tuple(adopted), tuple(never_sent), tuple(foreign), positions, tuple(settled), tuple(adjusted)
+    )
 
 
 def _resolve(records: Iterable[IntentRecord], desk: OrderDesk) -> tuple[list[str], list[str]]:
@@ -137,6 +147,22 @@ def _foreign_orders(desk: OrderDesk, adopted: list[str]) -> list[str]:
             desk.journal.update(order, desk.clock.now())
             adopted.append(order.client_order_id)
     return foreign
+
+
+def _adopt_splits(account_id: str, desk: OrderDesk, splits: Iterable[Split]) -> list[str]:
+    """Tell the journal of the splits that have come into force over what is held."""
+    now, found = desk.clock.now(), []
+    for split in splits:
+        holdings = desk.journal.trades(account_id).holdings if split.effective_ns <= now else ()
+        names = [
+            holding.client_order_id
+            for holding in holdings
+            if holding.underlying == split.ticker and holding.opened_at < split.effective_ns
+        ]
+        if names and desk.journal.adopt(split, now):
+            terms = f"{split.ratio.numerator} for {split.ratio.denominator}"
+            found.append(f"{split.ticker} split {terms} on {split.ex_date}, held by {', '.join(names)}")
+    return found
 
 
 def _settle_expired(account_id: str, desk: OrderDesk) -> list[str]:

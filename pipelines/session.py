@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from strikelake.calendar import Clock
     from strikelake.journal.intents import IntentJournal
     from strikelake.risk.limits import Limits
+    from strikelake.splits import Split
 
 
 class MarketData(Protocol):
@@ -77,6 +78,8 @@ class SessionPlan:
         Continuously compounded, per year, for implied volatilities.
     correlations
         Of daily returns by pair of underlyings, from the sessions before.
+    splits
+        That may touch what is held: those of the weeks before, up to the session's own date.
     """
 
     session: date
@@ -86,6 +89,7 @@ class SessionPlan:
     facts: Facts | None
     rate: float
     correlations: Mapping[frozenset[str], float] = field(default_factory=dict)
+    splits: tuple[Split, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pipelines.reconcile import Differences
     from strikelake.orders import OrderIntent
     from strikelake.portfolio import Account, Holding
+    from strikelake.splits import Split
 
 __all__ = ["SessionPlan", "SessionReport", "TradingDesk", "run_session"]
 
@@ -42,6 +43,7 @@ class _Books:
     account: Account
     opening_equity: Decimal
     halted: str | None
+    splits: tuple[Split, ...] = ()
     unexplained: bool = False
     holdings: tuple[Holding, ...] = ()
     working: tuple[OrderIntent, ...] = ()
@@ -123,8 +125,9 @@ def _open_books(desk: TradingDesk, plan: SessionPlan) -> _Books:
         raise CalendarError(f"the session of {day.date} closed at {iso(day.close_ns)}: trade the next one")
     account = desk.broker.account()
     equity, halted = desk.journal.open_session(day.date, account.account_id, account.equity)
-    books = _Books(day, account, equity, "the daily loss was reached before a restart" if halted else None)
-    books.note("at the start", reconcile(account.account_id, desk.orders))
+    reason = "the daily loss was reached before a restart" if halted else None
+    books = _Books(day, account, equity, reason, plan.splits)
+    books.note("at the start", reconcile(account.account_id, desk.orders, plan.splits))
     return books
 
 
@@ -132,7 +135,7 @@ def _prepare(asof: int, desk: TradingDesk, books: _Books) -> bool:
     """Cancel what did not fill since the last decision, then bring the books up to date."""
     account_id = books.account.account_id
     try:
-        books.note(iso(asof), reconcile(account_id, desk.orders))
+        books.note(iso(asof), reconcile(account_id, desk.orders, books.splits))
         if working := desk.journal.open_intents(account_id):
             for record in working:
                 withdraw(record, desk.orders)

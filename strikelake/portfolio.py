@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from decimal import Decimal
+from strikelake.contracts import MULTIPLIER
+from strikelake.splits import adjust_contract
 
+if TYPE_CHECKING:
     from strikelake.orders import Leg
+    from strikelake.splits import Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Holding:
     client_order_id
         Of the order that opened it.
     legs
-        As opened.
+        As opened, and as splits have adjusted them since.
     quantity
         Units held.
     entry_price
@@ -54,6 +57,8 @@ class Holding:
         +1 gains when the underlying rises, -1 when it falls.
     max_loss
         Dollars at the stop.
+    shares
+        What each contract delivers: 100, unless a split has changed it.
     """
 
     client_order_id: str
@@ -66,3 +71,24 @@ class Holding:
     exit_at: int
     direction: int
     max_loss: Decimal
+    shares: Decimal = Decimal(MULTIPLIER)
+
+
+def adjust_holding(holding: Holding, split: Split) -> Holding:
+    """Return a holding after a split of its underlying: other contracts, worth the same.
+
+    A split of other shares leaves it as it is.
+    """
+    if holding.underlying != split.ticker:
+        return holding
+    after = [adjust_contract(leg.occ_symbol, split, holding.shares) for leg in holding.legs]
+    contracts = after[0].contracts
+    return replace(
+        holding,
+        legs=tuple(
+            replace(leg, occ_symbol=to.occ_symbol) for leg, to in zip(holding.legs, after, strict=True)
+        ),
+        quantity=holding.quantity * contracts,
+        entry_price=holding.entry_price / contracts,
+        shares=after[0].shares,
+    )

@@ -12,7 +12,7 @@ from strikelake.errors import JournalError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS intents (
     client_order_id TEXT PRIMARY KEY, account_id TEXT NOT NULL, asof INTEGER NOT NULL,
@@ -28,6 +28,10 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE INDEX IF NOT EXISTS events_by_order ON events (client_order_id, sequence);
 CREATE TABLE IF NOT EXISTS settlements (
     client_order_id TEXT PRIMARY KEY REFERENCES intents, at INTEGER NOT NULL, detail TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS splits (
+    ticker TEXT NOT NULL, ex_date TEXT NOT NULL, ratio TEXT NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (ticker, ex_date)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS sessions (
     date TEXT NOT NULL, account_id TEXT NOT NULL, opening_equity TEXT NOT NULL,
@@ -86,7 +90,8 @@ def open_database(path: Path) -> sqlite3.Connection:
 
 def _check_version(db: sqlite3.Connection, path: Path) -> None:
     (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version not in {0, _VERSION}:
+    # Version 1 had no splits; what is missing is created.
+    if version > _VERSION:
         raise JournalError(
             f"{path} is a journal of version {version}, not {_VERSION}: use the release that wrote it"
         )

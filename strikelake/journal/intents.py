@@ -10,7 +10,9 @@ import os
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -19,10 +21,10 @@ from strikelake.journal.database import lock, open_database
 from strikelake.journal.rows import INSERT_INTENT, RECORDS, intent_row, read_record
 from strikelake.journal.states import IntentState, check_step
 from strikelake.journal.trades import Trades, match_trades
+from strikelake.splits import Split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import date
     from types import TracebackType
 
     from strikelake.journal.states import IntentRecord
@@ -160,10 +162,32 @@ class IntentJournal:
         marks = ",".join("?" * len(names))
         return self._records(f"WHERE i.account_id = ? AND e.state IN ({marks})", (account_id, *names))
 
+    def adopt(self, split: Split, at: int) -> bool:
+        """Note a split that has come into force; returns False, and writes nothing, where it was known.
+
+        Raises
+        ------
+        JournalError
+            When it was known with another ratio: holdings were counted by it.
+        """
+        key = (split.ticker, str(split.ex_date))
+        known = self._db.execute("SELECT ratio FROM splits WHERE ticker = ? AND ex_date = ?", key).fetchone()
+        if known is None:
+            with self._transaction():
+                self._db.execute("INSERT INTO splits VALUES (?,?,?,?)", (*key, str(split.ratio), at))
+        elif Fraction(known[0]) != split.ratio:
+            raise JournalError(
+                f"{self._path} knows the split of {split.ticker} on {split.ex_date} as {known[0]} new shares "
+                f"for one and now hears {split.ratio}: find out which is right and correct the other"
+            )
+        return known is None
+
     def trades(self, account_id: str) -> Trades:
-        """Return what an account holds and what it has closed, from fills alone."""
+        """Return what an account holds and what it has closed, from fills and splits alone."""
         settled = frozenset(name for (name,) in self._db.execute("SELECT client_order_id FROM settlements"))
-        return match_trades(self.records(account_id), settled)
+        rows = self._db.execute("SELECT ticker, ex_date, ratio FROM splits ORDER BY ex_date, ticker")
+        splits = [Split(ticker, date.fromisoformat(day), Fraction(ratio)) for ticker, day, ratio in rows]
+        return match_trades(self.records(account_id), settled, splits)
 
     def history(self, client_order_id: str) -> list[tuple[IntentState, int]]:
         """Return an intent's states with the time each was learned, ns UTC, oldest first."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from strikelake.contracts import MULTIPLIER
 from strikelake.orders import Effect, Side
-from strikelake.portfolio import Holding
+from strikelake.portfolio import Holding, adjust_holding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
     from strikelake.journal.states import IntentRecord
     from strikelake.orders import Leg
+    from strikelake.splits import Split
 
 Structure = frozenset[tuple[str, Side, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class ClosedTrade:
-    """Units that were opened and closed again.
+    """Units that were opened and closed again, counted as they were when they were closed.
 
     `realised` is dollars before fees; `closed_at` is when the exit was last heard of, ns UTC.
     """
@@ -42,7 +43,9 @@ class Trades:
     closed: tuple[ClosedTrade, ...]
 
 
-def match_trades(records: Iterable[IntentRecord], settled: frozenset[str] = frozenset()) -> Trades:
+def match_trades(
+    records: Iterable[IntentRecord], settled: frozenset[str] = frozenset(), splits: Iterable[Split] = ()
+) -> Trades:
     """Pair exits with the entries they close, the oldest entry of the same legs first.
 
     Parameters
@@ -51,6 +54,8 @@ def match_trades(records: Iterable[IntentRecord], settled: frozenset[str] = froz
         One account's intents in the order in which they were decided. Only fills count.
     settled
         client_order_ids of entries that ended without an order: expired, exercised, or closed by hand.
+    splits
+        That have come into force; what was decided before and is still held then is adjusted.
 
     Returns
     -------
@@ -60,13 +65,18 @@ def match_trades(records: Iterable[IntentRecord], settled: frozenset[str] = froz
     """
     held: list[Holding] = []
     closed: list[ClosedTrade] = []
+    ahead = sorted(splits, key=lambda split: split.effective_ns)
     for record in records:
+        while ahead and ahead[0].effective_ns <= record.intent.asof:
+            held = _adjusted(held, ahead.pop(0))
         if record.filled_quantity and record.is_entry:
             held.append(_holding(record))
         elif record.filled_quantity:
             # An exit after a settlement is meant for what is still there.
             held.sort(key=lambda holding: holding.client_order_id in settled)
             held = _close(held, record, closed)
+    for split in ahead:
+        held = _adjusted(held, split)
     held.sort(key=lambda holding: holding.opened_at)
     return Trades(tuple(holding for holding in held if holding.client_order_id not in settled), tuple(closed))
 
@@ -74,6 +84,10 @@ def match_trades(records: Iterable[IntentRecord], settled: frozenset[str] = froz
 def structure(legs: Iterable[Leg]) -> Structure:
     """Return what a structure is made of, the same for the order that opens it and the one that closes it."""
     return frozenset((leg.occ_symbol, _opening_side(leg), leg.ratio) for leg in legs)
+
+
+def _adjusted(held: list[Holding], split: Split) -> list[Holding]:
+    return [adjust_holding(holding, split) for holding in held]
 
 
 def _opening_side(leg: Leg) -> Side:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from strikelake.errors import EmptyLakeError, LakeError
+from strikelake.schemas import table
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -68,7 +69,7 @@ def adjusted_bars(
     if table not in {"stock_day_bars", "stock_minute_bars"}:
         raise LakeError(f"{table} has no stock bars to adjust: use stock_day_bars or stock_minute_bars")
     bars = lake.scan(table, start, end, underlyings=tickers, as_of=as_of)
-    factors = _factors(_splits(lake, start, end, as_of), start)
+    factors = _factors(splits(lake, start, end, as_of=as_of), start)
     factor = pl.col("factor").fill_null(1.0)
     return (
         bars.join(factors.lazy(), on=["ticker", "date"], how="left")
@@ -77,23 +78,31 @@ def adjusted_bars(
     )
 
 
-def _splits(lake: Lake, start: date, end: date, as_of: Versions) -> pl.DataFrame:
-    """Return ticker, ex_date and ratio of the splits that move rows of the range."""
+def splits(lake: Lake, start: date, end: date, *, as_of: Versions = None) -> pl.DataFrame:
+    """Return the splits after `start`, up to `end`: ticker, ex_date, split_from, split_to, available_at.
+
+    Raises
+    ------
+    EmptyLakeError
+        When there is no `corporate_actions` table: then nobody knows.
+    """
     if "corporate_actions" not in (lake.resolve(as_of) if isinstance(as_of, datetime) else lake.tables()):
         raise EmptyLakeError(
             f"the lake {lake.root} has no table corporate_actions, so that splits are unknown: run "
             "`strikelake ingest --reference FOLDER`, or read unadjusted bars with Lake.scan"
         )
-    ratio = (pl.col("split_to") / pl.col("split_from")).alias("ratio")
+    columns = ("ticker", "ex_date", "split_from", "split_to", "available_at")
     try:
         actions = lake.scan("corporate_actions", start + timedelta(days=1), end, as_of=as_of)
     except EmptyLakeError:
-        return pl.DataFrame(schema={"ticker": pl.String, "ex_date": pl.Date, "ratio": pl.Float64})
-    return actions.filter(pl.col("action") == "split").select("ticker", "ex_date", ratio).collect()
+        kinds = table("corporate_actions").columns
+        return pl.DataFrame(schema={name: kinds[name] for name in columns})
+    return actions.filter(pl.col("action") == "split").select(columns).collect()
 
 
 def _factors(splits: pl.DataFrame, start: date) -> pl.DataFrame:
     """Return ticker, date, factor for each day before a split: the product of the splits still to come."""
     dates = pl.date_ranges(pl.lit(start), pl.col("ex_date"), closed="left")
-    days = splits.with_columns(date=dates).explode("date")
+    ratio = pl.col("split_to") / pl.col("split_from")
+    days = splits.with_columns(date=dates, ratio=ratio).explode("date")
     return days.group_by("ticker", "date").agg(factor=pl.col("ratio").product())

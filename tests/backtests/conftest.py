@@ -64,6 +64,9 @@ class MadeMarket:
     def correlations(self, session):  # noqa: ARG002 - as above
         return {frozenset((a, b)): 0.0 for a in self.names for b in self.names if a != b}
 
+    def splits(self, after, session):  # noqa: ARG002 - as above
+        return ()
+
     def _quotes(self, name, session):
         path = self.paths[name, session.date]
         fridays = [session.date + timedelta(days=(4 - session.date.weekday()) % 7 + 7 * k) for k in range(4)]

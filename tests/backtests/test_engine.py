@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 
 import polars as pl
 import pytest
@@ -10,10 +11,12 @@ import pytest
 from backtests.costs import Costs
 from backtests.engine import replay
 from backtests.results import Assumptions
+from backtests.vectorized import portfolio_from_fills
 from strikelake.calendar import NS_PER_MINUTE, NS_PER_SECOND, et_ns, session, sessions
 from strikelake.contracts import occ_columns
 from strikelake.errors import DatasetError
 from strikelake.portfolio import Account
+from strikelake.splits import Split
 from strikelake.strategy.signals import Signal
 
 DAY, NEXT = session(date(2025, 1, 14)), session(date(2025, 1, 15))
@@ -27,8 +30,8 @@ SUPPOSED = Assumptions(latency_ns=NS_PER_SECOND, costs=Costs(Decimal("0.50")))
 class Script:
     """A market of written-down quotes: (session, symbol, clock, bid, ask); the delta is always 0.45."""
 
-    def __init__(self, *rows, prices=()):
-        self.rows, self.closes = rows, prices
+    def __init__(self, *rows, prices=(), splits=()):
+        self.rows, self.closes, self.known = rows, prices, splits
 
     def quotes(self, session):
         rows = [
@@ -60,6 +63,9 @@ class Script:
 
     def correlations(self, session):  # noqa: ARG002 - as above
         return {}
+
+    def splits(self, after, session):
+        return [split for split in self.known if after < split.ex_date <= session.date]
 
 
 def signal(clock, *, day=DAY, until="12:00", until_day=None, probability=0.6):
@@ -186,6 +192,71 @@ def test_what_finds_no_buyer_on_expiration_day_settles_at_intrinsic_value_withou
     assert pytest.approx(10_000 - 601.5) == equity_at(result, EXPIRY, "15:30")
 
 
+HELD = ((DAY, LATER, "09:58", 1.96, 2.00), (DAY, LATER, "10:05", 1.96, 2.00))
+OVERNIGHT = signal("10:00", until="12:00", until_day=NEXT)
+
+
+def test_a_contract_held_over_a_split_is_closed_as_the_contracts_it_has_become(limits):
+    new = "AAA250221C00050000"
+    market = Script(
+        *HELD,
+        (NEXT, new, "11:59", 1.20, 1.22),
+        (NEXT, new, "12:03", 1.18, 1.20),
+        splits=[Split("AAA", NEXT.date, Fraction(2)), Split("BBB", NEXT.date, Fraction(3))],
+    )
+    result = replay(market, (DAY, NEXT), [OVERNIGHT], ACCOUNT, limits, SUPPOSED)
+    (trade,) = result.trades
+    assert (6, Decimal("1.00"), Decimal("1.18"), "time") == (
+        trade.quantity,
+        trade.entry_price,
+        trade.exit_price,
+        trade.reason,
+    )
+    # Three contracts paid 0.50 each, six leave for as much.
+    assert trade.pnl == Decimal("0.18") * 600 - Decimal("4.50")
+    assert [(LATER, 3), (LATER, 3), (new, 6), (new, 6)] == [(f.occ_symbol, f.quantity) for f in result.fills]
+    # The split itself makes nothing: until it is quoted anew, the position is worth its last bid.
+    night = result.curve.filter(pl.col("ts_ns").is_between(DAY.close_ns, et_ns(NEXT.date, "11:30")))
+    assert set(night["equity"]) == {10_000 - 600 - 1.5 + 588}
+
+
+def test_books_that_know_nothing_of_splits_agree_over_one(limits):
+    market = Script(
+        *HELD,
+        (NEXT, "AAA250221C00033330", "12:03", 0.70, 0.72),
+        splits=[Split("AAA", NEXT.date, Fraction(3))],
+    )
+    result = replay(market, (DAY, NEXT), [OVERNIGHT], ACCOUNT, limits, SUPPOSED)
+    books = portfolio_from_fills(result.fills, result.marks, result.curve["ts_ns"], ACCOUNT.cash)
+    assert result.curve["equity"].to_list() == pytest.approx(books.equity["equity"].to_list())
+    assert [trade.quantity for trade in result.trades] == [9]
+
+
+@pytest.mark.parametrize(("ratio", "settled"), [(Fraction(1, 10), 1_032.5), (Fraction(3, 2), 68.8333)])
+def test_another_split_changes_what_a_contract_delivers(limits, ratio, settled):
+    market = Script(
+        (DAY, CALL, "09:58", 1.96, 2.00),
+        (DAY, CALL, "10:05", 1.96, 2.00),
+        (NEXT, "AAA1250117C00100000", "09:40", None, 0.05),
+        prices=[(EXPIRY, settled)],
+        splits=[Split("AAA", NEXT.date, ratio)],
+    )
+    held = signal("10:00", until="15:59", until_day=EXPIRY)
+    result = replay(market, sessions(DAY.date, EXPIRY.date), [held], ACCOUNT, limits, SUPPOSED)
+    (trade,) = result.trades
+    assert (trade.quantity, trade.reason) == (3, "settled")
+    assert pytest.approx(3.25, abs=1e-4) == float(trade.exit_price)
+    assert result.fills[-1].occ_symbol == "AAA1250117C00100000"
+
+
+def test_a_split_while_nothing_is_held_changes_nothing(limits):
+    market = Script(
+        *HELD, splits=[Split("AAA", DAY.date, Fraction(2)), Split("AAA", date(2025, 1, 16), Fraction(2))]
+    )
+    result = replay(market, (DAY, NEXT), [OVERNIGHT], ACCOUNT, limits, SUPPOSED)
+    assert [leg.occ_symbol for holding in result.holdings for leg in holding.legs] == [LATER]
+
+
 def test_an_expiry_without_a_price_names_what_to_ingest(limits):
     market = Script((DAY, CALL, "09:58", 1.96, 2.00), (DAY, CALL, "10:05", 1.96, 2.00))
     days = sessions(DAY.date, EXPIRY.date)
@@ -257,6 +328,7 @@ def test_later_quotes_change_nothing_before(replayed, made_market, made_account)
 
     class Cut:
         prices, chain, correlations = made_market.prices, made_market.chain, made_market.correlations
+        splits = made_market.splits
 
         def quotes(self, session):
             return made_market.quotes(session).filter(pl.col("ts_ns") <= cut)

@@ -1,4 +1,5 @@
 from datetime import date
+from fractions import Fraction
 
 import numpy as np
 import polars as pl
@@ -8,6 +9,7 @@ from pipelines.chain import rate_at
 from pipelines.market import LakeMarket
 from strikelake.calendar import session, sessions
 from strikelake.errors import DatasetError, EmptyLakeError
+from strikelake.splits import Split
 
 DAYS = sessions(date(2025, 2, 3), date(2025, 2, 14))
 NAMES = ("AAPL", "MSFT", "SPY")
@@ -56,3 +58,12 @@ def test_the_rate_of_a_session_was_known_at_its_open(market_lake):
 def test_a_session_without_quotes_names_the_remedy(market_lake):
     with pytest.raises(EmptyLakeError, match=r"option_quotes.*strikelake ingest"):
         LakeMarket(market_lake, NAMES, DAYS, 0.0).quotes(DAYS[0])
+
+
+def test_splits_are_those_between_two_sessions(market_lake):
+    market = LakeMarket(market_lake, NAMES, DAYS, 0.0)
+    friday, monday, tuesday = (session(date(2025, 2, day)) for day in (7, 10, 11))
+    two_for_one = Split("MSFT", monday.date, Fraction(2))
+    assert market.splits(friday.date, monday) == (two_for_one,)
+    assert market.splits(date(2025, 1, 2), tuesday) == (two_for_one,)
+    assert market.splits(monday.date, tuesday) == market.splits(date(2025, 2, 3), friday) == ()

@@ -1,8 +1,10 @@
 """The journal against the broker."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from strikelake.journal.intents import IntentJournal
 from strikelake.journal.states import IntentState
 from strikelake.orders import Effect, Leg, OrderIntent, Side
 from strikelake.portfolio import Account
+from strikelake.splits import Split
 
 CALL = Leg("SPY250321C00590000", Side.BUY, Effect.OPEN)
 SHORT = Leg("SPY250321C00595000", Side.SELL, Effect.OPEN)
@@ -93,6 +96,24 @@ def test_a_position_of_somebody_else_halts_entries(desk: OrderDesk, broker: Memo
         "position SPY250321C00595000 is -2 at the broker and 0 here: "
         "no entries until it is closed or explained"
     )
+
+
+def test_a_split_explains_the_position_it_made(desk: OrderDesk, broker: MemoryBroker) -> None:
+    place(intent("sl-1", CALL), "A1", desk)
+    broker.fill("sl-1")
+    held = broker._held.pop(CALL.occ_symbol)
+    broker._held["SPY250321C00295000"] = replace(held, quantity=4)
+    splits = [
+        Split("SPY", date(2025, 3, 3), Fraction(2)),
+        Split("QQQ", date(2025, 3, 3), Fraction(2)),
+        Split("SPY", date(2025, 3, 4), Fraction(2)),
+    ]
+    assert reconcile("A1", desk).halts_entries
+
+    differences = reconcile("A1", desk, splits)
+
+    assert differences.lines() == ("SPY split 2 for 1 on 2025-03-03, held by sl-1: counted anew",)
+    assert reconcile("A1", desk, splits) == Differences()
 
 
 def test_a_position_that_vanished_halts_entries(desk: OrderDesk, broker: MemoryBroker) -> None:

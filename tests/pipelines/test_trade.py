@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import polars as pl
 import pytest
 
 from features.bars import resample
+from pipelines.reconcile import Differences
 from pipelines.trade import SessionPlan, SessionReport, TradingDesk, run_session
 from strikelake.brokers.memory import MemoryBroker
 from strikelake.calendar import NS_PER_MINUTE, NS_PER_SECOND, et_date, et_ns, previous_session
@@ -30,6 +32,7 @@ from strikelake.orders import Effect, Leg, OrderIntent, OrderState, Side
 from strikelake.portfolio import Account
 from strikelake.pricing.black_scholes import price
 from strikelake.risk.limits import Limits
+from strikelake.splits import Split
 
 DAY = date(2025, 3, 3)
 SPOTS = {"SPY": 590.0, "IWM": 210.0}
@@ -292,6 +295,40 @@ def test_a_signal_is_entered_and_closed_at_its_horizon(floor: Floor) -> None:
     asked = [(name, first, last) for name, first, last in floor.market.asked if name == "SPY"]
     assert asked[0] == ("SPY", DAY + timedelta(days=5), DAY + timedelta(days=45))
     assert asked[1] == ("SPY", date(2025, 3, 28), date(2025, 3, 28))
+
+
+def test_what_was_bought_before_a_split_is_closed_after_it(floor: Floor) -> None:
+    yesterday = previous_session(DAY)
+    old, new = (OptionContract("SPY", date(2025, 3, 28), "C", Decimal(k)).occ_symbol for k in (1180, 590))
+    legs = (Leg(old, Side.BUY, Effect.OPEN),)
+    entry = OrderIntent(
+        asof=yesterday.close_ns - NS_PER_MINUTE,
+        underlying="SPY",
+        strategy="long_call",
+        legs=legs,
+        quantity=1,
+        limit_price=Decimal("26.00"),
+        reason="entry",
+        max_loss=Decimal(1_000),
+        client_order_id="sl-before",
+        exit_at=at("11:00"),
+        direction=1,
+    )
+    floor.journal.record([entry], "A1", entry.asof)
+    floor.journal.update(floor.broker.submit(entry), entry.asof)
+    held = floor.broker._held.pop(old)
+    floor.broker._held[new] = replace(held, quantity=2)
+    floor.plan = replace(floor.plan, splits=(Split("SPY", DAY, Fraction(2)),))
+
+    report = floor.run()
+
+    (_, exit_) = floor.broker.sent
+    assert (exit_.legs[0].occ_symbol, exit_.quantity, exit_.reason) == (new, 2, "time")
+    assert report.problems == (
+        "at the start: SPY split 2 for 1 on 2025-03-03, held by sl-before: counted anew",
+    )
+    assert (report.halted, report.differences, floor.broker.positions()) == (None, Differences(), [])
+    assert report.realised == -(entry.limit_price / 2 + exit_.limit_price) * 200
 
 
 def test_an_entry_that_does_not_fill_is_canceled_before_the_next_decision(floor: Floor) -> None:

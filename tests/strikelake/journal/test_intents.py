@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from strikelake.errors import JournalError
 from strikelake.journal.intents import IntentJournal
 from strikelake.journal.states import IntentState
 from strikelake.orders import Effect, Leg, OrderIntent, OrderState, OrderStatus, Side
+from strikelake.splits import Split
 
 CALL = Leg("SPY250321C00590000", Side.BUY, Effect.OPEN)
 SELL = Leg("SPY250321C00590000", Side.SELL, Effect.CLOSE)
@@ -259,8 +261,34 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     newer = sqlite3.connect(tmp_path / "newer.db")
     newer.execute("PRAGMA user_version=9")
     newer.close()
-    with pytest.raises(JournalError, match="version 9, not 1: use the release"):
+    with pytest.raises(JournalError, match="version 9, not 2: use the release"):
         IntentJournal(tmp_path / "newer.db")
+
+
+def test_a_split_is_kept_and_known_again(tmp_path: Path) -> None:
+    split = Split("SPY", date(2025, 3, 10), Fraction(3, 2))
+    with IntentJournal(tmp_path / "j.db") as journal:
+        journal.record([intent()], "A1", 1)
+        journal.update(order(OrderStatus.FILLED, 3), 2)
+        assert (journal.adopt(split, 3), journal.adopt(split, 4)) == (True, False)
+        with pytest.raises(JournalError, match="SPY on 2025-03-10 as 3/2 new shares for one and now hears 2"):
+            journal.adopt(replace(split, ratio=Fraction(2)), 5)
+
+    with IntentJournal(tmp_path / "j.db") as journal:
+        (holding,) = journal.trades("A1").holdings
+    assert (holding.legs[0].occ_symbol, holding.shares) == ("SPY1250321C00590000", Decimal(150))
+
+
+def test_a_journal_from_before_splits_is_read_on(tmp_path: Path) -> None:
+    with IntentJournal(tmp_path / "j.db") as journal:
+        journal.record([intent()], "A1", 1)
+    with sqlite3.connect(tmp_path / "j.db") as old:
+        old.executescript("DROP TABLE splits; PRAGMA user_version=1")
+    old.close()
+
+    with IntentJournal(tmp_path / "j.db") as journal:
+        assert journal.adopt(Split("SPY", date(2025, 3, 10), Fraction(2)), 3)
+        assert [record.intent for record in journal.records("A1")] == [intent()]
 
 
 def test_a_journal_that_cannot_be_written_says_so(journal: IntentJournal) -> None:

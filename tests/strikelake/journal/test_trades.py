@@ -1,10 +1,13 @@
 """From fills to holdings and realised gains."""
 
+from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 
 from strikelake.journal.states import IntentRecord, IntentState
 from strikelake.journal.trades import match_trades, structure
 from strikelake.orders import Effect, Leg, OrderIntent, Side
+from strikelake.splits import Split
 
 LONG = Leg("SPY250321C00590000", Side.BUY, Effect.OPEN)
 SHORT = Leg("SPY250321C00595000", Side.SELL, Effect.OPEN)
@@ -106,3 +109,30 @@ def test_an_exit_after_a_settlement_closes_what_is_still_there() -> None:
 
 def test_a_structure_is_the_same_opened_and_closed() -> None:
     assert structure((LONG, SHORT)) == structure(closing(SHORT, LONG))
+
+
+def test_an_exit_after_a_split_closes_what_was_opened_before_it() -> None:
+    split = Split("SPY", date(2025, 3, 10), Fraction(2))
+    later = split.effective_ns
+    new = Leg("SPY250321C00295000", Side.BUY, Effect.OPEN)
+    records = [
+        record("e", 10, (LONG,), "5.00", quantity=2),
+        record("n", later + 10, (new,), "2.00", quantity=1),
+        record("x", later + 20, closing(new), "-3.00", quantity=4, filled=3),
+    ]
+
+    trades = match_trades(records, splits=[split])
+
+    (closed,) = trades.closed
+    assert (closed.entry_id, closed.quantity, closed.realised) == ("e", 3, Decimal(150))
+    assert [(h.client_order_id, h.quantity, h.entry_price, h.legs) for h in trades.holdings] == [
+        ("e", 1, Decimal("2.50"), (new,)),
+        ("n", 1, Decimal("2.00"), (new,)),
+    ]
+
+
+def test_a_split_counts_from_its_ex_date_on_and_once() -> None:
+    split = Split("SPY", date(2025, 3, 10), Fraction(2))
+    records = [record("e", split.effective_ns, (LONG,), "5.00", quantity=2)]
+
+    assert match_trades(records, splits=[split]).holdings[0].quantity == 2
