@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from backtests.matrices import LONGEST_GAP
+from backtests.metrics import CALMAR_SESSIONS
 from strikelake.calendar import NS_PER_SECOND
 from strikelake.strategy.signals import WITHDRAWAL_NS
 
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     from backtests.underlyings import UnderlyingResult
     from strikelake.risk.limits import Limits
 
-_STATISTICS = "close to close, 252 sessions a year, risk-free rate 0, by vectorbt"
+_STATISTICS = (
+    "close to close, 252 sessions a year, risk-free rate 0, by vectorbt; Sharpe with its standard error "
+    f"(within twice of it no ratio differs from 0), Calmar from {CALMAR_SESSIONS} sessions on"
+)
 
 
 def options_assumptions(

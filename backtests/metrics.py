@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 SESSIONS_PER_YEAR = 252
 
+CALMAR_SESSIONS = 60
+"""Fewer sessions than these, compounded to a year, say nothing of a year."""
+
 
 @dataclass(frozen=True, slots=True)
 class CurveStatistics:
@@ -33,14 +36,19 @@ class CurveStatistics:
     sharpe
         Mean over sample standard deviation (ddof 1) of session returns, times sqrt(252). None with fewer than
         two returns, or when they do not vary.
+    sharpe_error
+        Its standard error were returns independent, sqrt((252 + sharpe² / 2) / sessions) (Lo 2002, "The
+        Statistics of Sharpe Ratios"): within twice of it a ratio cannot be told from 0.
     max_drawdown
         Largest fall from an earlier close, the starting equity included, as a positive fraction of it.
     calmar
-        Return compounded to 252 sessions, over `max_drawdown`. None without a drawdown.
+        Return compounded to 252 sessions, over `max_drawdown`. None without a drawdown, and with fewer
+        sessions than `CALMAR_SESSIONS`.
     """
 
     total_return: float
     sharpe: float | None
+    sharpe_error: float | None
     max_drawdown: float
     calmar: float | None
 
@@ -51,7 +59,7 @@ class Metrics:
 
     Attributes
     ----------
-    total_return, sharpe, max_drawdown, calmar
+    total_return, sharpe, sharpe_error, max_drawdown, calmar
         As in `CurveStatistics`.
     win_rate
         Share of closed trades with a gain after fees. None without trades.
@@ -69,6 +77,7 @@ class Metrics:
 
     total_return: float
     sharpe: float | None
+    sharpe_error: float | None
     max_drawdown: float
     calmar: float | None
     win_rate: float | None
@@ -103,14 +112,26 @@ def curve_statistics(equity: Sequence[float]) -> CurveStatistics:
     values = values[0] * np.concatenate([[1.0], np.cumprod(1 + returns)])
     drawdown = float((1 - values / np.maximum.accumulate(values)).max())
     annual = (values[-1] / values[0]) ** (SESSIONS_PER_YEAR / len(returns)) - 1
+    scale = np.sqrt(SESSIONS_PER_YEAR)
+    sharpe = float(returns.mean() / returns.std(ddof=1) * scale) if varies(returns) else None
     return CurveStatistics(
         total_return=float(values[-1] / values[0] - 1),
-        sharpe=float(returns.mean() / returns.std(ddof=1) * np.sqrt(SESSIONS_PER_YEAR))
-        if varies(returns)
-        else None,
+        sharpe=sharpe,
+        sharpe_error=sharpe_error(sharpe, len(returns)),
         max_drawdown=drawdown,
-        calmar=float(annual / drawdown) if drawdown > 0 else None,
+        calmar=float(annual / drawdown) if drawdown > 0 and len(returns) >= CALMAR_SESSIONS else None,
     )
+
+
+def sharpe_error(sharpe: float | None, sessions: int) -> float | None:
+    """Return the standard error of a yearly Sharpe ratio, None where there is none; see `CurveStatistics`.
+
+    Examples
+    --------
+    >>> sharpe_error(2.0, 127), sharpe_error(None, 26)
+    (1.4142135623730951, None)
+    """
+    return None if sharpe is None else float(np.sqrt((SESSIONS_PER_YEAR + sharpe**2 / 2) / sessions))
 
 
 def session_returns(equity: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
@@ -192,6 +213,7 @@ def measure(
     return Metrics(
         total_return=curve.total_return,
         sharpe=curve.sharpe,
+        sharpe_error=curve.sharpe_error,
         max_drawdown=curve.max_drawdown,
         calmar=curve.calmar,
         win_rate=win_rate(pnl),

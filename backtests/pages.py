@@ -98,7 +98,7 @@ def metric_texts(metrics: Metrics) -> dict[str, str]:
     """Return metrics in words and figures, by name."""
     return {
         "Total return": share(metrics.total_return, signed=True),
-        "Sharpe ratio": number(metrics.sharpe),
+        "Sharpe ratio": with_error(metrics.sharpe, metrics.sharpe_error),
         "Max drawdown": share(metrics.max_drawdown),
         "Calmar ratio": number(metrics.calmar),
         "Win rate": share(metrics.win_rate),
@@ -174,6 +174,17 @@ def share(value: float | None, *, signed: bool = False) -> str:
     if value is None:
         return _UNDEFINED
     return f"{value:+,.2%}" if signed else f"{value:,.2%}"
+
+
+def with_error(value: float | None, error: float | None) -> str:
+    """Return a number and its standard error.
+
+    Examples
+    --------
+    >>> with_error(2.984, 3.14), with_error(None, None)
+    ('2.98 ± 3.1', 'n/a')
+    """
+    return number(value) if value is None or error is None else f"{number(value)} ± {error:,.1f}"
 
 
 def number(value: float | None) -> str:

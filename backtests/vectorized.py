@@ -11,7 +11,14 @@ import numpy as np
 import polars as pl
 
 from backtests.matrices import at_open, carried
-from backtests.metrics import SESSIONS_PER_YEAR, CurveStatistics, session_returns, varies
+from backtests.metrics import (
+    CALMAR_SESSIONS,
+    SESSIONS_PER_YEAR,
+    CurveStatistics,
+    session_returns,
+    sharpe_error,
+    varies,
+)
 from strikelake.contracts import MULTIPLIER
 from strikelake.errors import DatasetError
 from strikelake.orders import Side
@@ -146,11 +153,14 @@ def curve_statistics(equity: Sequence[float]) -> CurveStatistics:
     settings = {"freq": "1D", "year_freq": f"{SESSIONS_PER_YEAR} days"}
     accessor = padded[1:].vbt.returns(**settings)
     drawdown = -float(padded.vbt.returns(**settings).max_drawdown())
+    sharpe = _finite(accessor.sharpe_ratio()) if varies(returns) else None
+    long_enough = len(returns) >= CALMAR_SESSIONS
     return CurveStatistics(
         total_return=float(accessor.total()),
-        sharpe=_finite(accessor.sharpe_ratio()) if varies(returns) else None,
+        sharpe=sharpe,
+        sharpe_error=sharpe_error(sharpe, len(returns)),
         max_drawdown=drawdown,
-        calmar=_finite(accessor.annualized() / drawdown) if drawdown > 0 else None,
+        calmar=_finite(accessor.annualized() / drawdown) if drawdown > 0 and long_enough else None,
     )
 
 

@@ -157,7 +157,8 @@ def whereabouts(report: Path, digest: str) -> str:
 def _measured(report: Backtested) -> Iterator[tuple[str, str]]:
     metrics = report.metrics
     yield "total return", _share(metrics.total_return)
-    yield "Sharpe", _number(metrics.sharpe)
+    error = "" if metrics.sharpe_error is None else f" ± {metrics.sharpe_error:.1f}"
+    yield "Sharpe, with its error", f"{_number(metrics.sharpe)}{error}"
     yield "max drawdown", _share(metrics.max_drawdown)
     yield "Calmar", _number(metrics.calmar)
     yield "win rate", _share(metrics.win_rate)

@@ -31,6 +31,8 @@ _DESCRIPTIONS = {
     "OPEXP": "Option Expiry",
     "OPCSH": "Option Cash Settlement",
     "OPTRD": "Option Trade",
+    "SPLIT": "Stock Split",
+    "CIL": "Cash in Lieu",
 }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from strikelake.contracts import MULTIPLIER
 from strikelake.sandbox.desk_orders import Status, is_option, multiplier
 
 if TYPE_CHECKING:
@@ -49,13 +50,14 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class OptionEvent:
-    """What happens to an option without an order.
+    """What happens to a position without an order.
 
     Attributes
     ----------
     kind
         OPEXC exercised, OPASN assigned, OPEXP expired, OPCSH settled in cash; OPTRD is the trade in the
-        underlying that comes of the first two.
+        underlying that comes of the first two. SPLIT: shares or contracts that come or go in a split, CIL
+        cash in lieu of a part of a share.
     quantity
         Change of the position: contracts, or shares of an OPTRD.
     price
@@ -97,6 +99,7 @@ class Books:
     positions: dict[str, Held] = field(default_factory=dict)
     activities: list[Activity] = field(default_factory=list)
     balances: list[Balance] = field(default_factory=list)
+    delivers: dict[str, Decimal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.record(self.board.exchange.start_ns)
@@ -108,6 +111,10 @@ class Books:
     def quantity(self, symbol: str) -> int:
         """Return what is held of a symbol, 0 when nothing is."""
         return self.positions[symbol].quantity if symbol in self.positions else 0
+
+    def shares(self, symbol: str) -> Decimal:
+        """Return what one contract delivers: 100 shares, unless a split has changed it."""
+        return self.delivers.get(symbol, Decimal(MULTIPLIER))
 
     def quantities(self, change: dict[str, int] | None = None) -> dict[str, int]:
         """Return all positions, after a change."""

@@ -168,7 +168,7 @@ class Desk:
 
     def advance(self, now: int) -> None:
         """Bring everything up to `now` in the order of time: fills, the close, what expires at it."""
-        for moment, happens in lifecycle.agenda(self.time, now):
+        for moment, happens in lifecycle.agenda(self, self.time, now):
             self._trade(moment)
             happens(self, moment)
         self._trade(now)

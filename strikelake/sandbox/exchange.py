@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import polars as pl
 
 from strikelake.calendar import NS_PER_MINUTE, Session, et_date, is_session, next_session, session
 from strikelake.contracts import OptionContract
+from strikelake.splits import Split, split_ratio
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,6 +132,19 @@ def current_session(moment: int) -> Session:
     if is_session(day) and moment < session(day).close_ns:
         return session(day)
     return next_session(day)
+
+
+def splits_of(exchange: Exchange) -> tuple[Split, ...]:
+    """Return the splits that the market's reference files announce."""
+    lines = exchange.reference.get("splits", [])
+    return tuple(
+        Split(
+            str(line["ticker"]),
+            date.fromisoformat(str(line["execution_date"])),
+            split_ratio(float(line["split_from"] or 0), float(line["split_to"] or 0)),
+        )
+        for line in lines
+    )
 
 
 def load(directory: Path) -> Exchange:

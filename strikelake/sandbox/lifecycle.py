@@ -12,12 +12,13 @@ from strikelake.orders import Effect, Side
 from strikelake.sandbox.alpaca_json import money
 from strikelake.sandbox.books import OptionEvent
 from strikelake.sandbox.desk_orders import DeskLeg, RefusalError, Ticket, forbidden, is_option
-from strikelake.sandbox.exchange import current_session
+from strikelake.sandbox.desk_splits import split
+from strikelake.sandbox.exchange import current_session, splits_of
 from strikelake.sandbox.margin import covering_shares
 from strikelake.sandbox.permissions import LAST_OPENING_NS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from strikelake.sandbox.desk import Desk
 
@@ -28,34 +29,39 @@ AUTOMATIC = Decimal("0.01")
 
 
 class Expiring(NamedTuple):
-    """A position that expires: its contract, how many are held, and by how much it is in the money."""
+    """A position that expires: its contract, how many are held, and by how much it is in the money.
+
+    `shares` come (positive) or go when it is exercised or assigned.
+    """
 
     contract: OptionContract
     held: int
     intrinsic: Decimal
+    shares: int
 
     @property
     def in_the_money(self) -> bool:
         """Whether it is exercised without being asked."""
         return self.intrinsic >= AUTOMATIC
 
-    @property
-    def shares(self) -> int:
-        """Shares that come (positive) or go when it is exercised or assigned."""
-        return deliverable(self.contract, self.held)
 
-
-def agenda(after: int, until: int) -> Iterator[tuple[int, Happening]]:
-    """Return what happens by itself with `after < time <= until`, in order: the end of each session."""
+def agenda(desk: Desk, after: int, until: int) -> list[tuple[int, Happening]]:
+    """Return what happens by itself with `after < time <= until`, in order: splits, and sessions' ends."""
+    found: list[tuple[int, Happening]] = [(one.effective_ns, split) for one in splits_of(desk.exchange)]
     for session in sessions(et_date(after), et_date(until)):
-        for moment, happens in ((session.close_ns - LAST_OPENING_NS, liquidate), (session.close_ns, close)):
-            if after < moment <= until:
-                yield moment, happens
+        found += [(session.close_ns - LAST_OPENING_NS, liquidate), (session.close_ns, close)]
+    return sorted({pair for pair in found if after < pair[0] <= until}, key=lambda pair: pair[0])
 
 
-def deliverable(contract: OptionContract, held: int) -> int:
+def deliverable(desk: Desk, contract: OptionContract, held: int) -> int:
     """Return the shares that exercising what is held brings: a long call's come, a long put's go."""
-    return held * MULTIPLIER * (1 if contract.option_type == "C" else -1)
+    shares = int(held * desk.books.shares(contract.occ_symbol))
+    return shares if contract.option_type == "C" else -shares
+
+
+def cost(contract: OptionContract, held: int) -> Decimal:
+    """Return the dollars that exercising what is held costs, negative where it brings them."""
+    return contract.strike * held * MULTIPLIER * (1 if contract.option_type == "C" else -1)
 
 
 def exercise(desk: Desk, symbol: str, now: int) -> None:
@@ -81,10 +87,10 @@ def exercise(desk: Desk, symbol: str, now: int) -> None:
             "you are attempting to exercise an out of the money option contract, "
             "please contact support@alpaca.markets to complete this request"
         )
-    shares = deliverable(contract, wanted)
-    cost, free = contract.strike * shares, desk.buying_power(now)
-    if cost > free:
-        raise forbidden(f"insufficient cash available (required: {money(cost)}, available: {money(free)})")
+    shares = deliverable(desk, contract, wanted)
+    due, free = cost(contract, wanted), desk.buying_power(now)
+    if due > free:
+        raise forbidden(f"insufficient cash available (required: {money(due)}, available: {money(free)})")
     there = _free_shares(desk, contract.underlying)
     if -shares > there:
         raise forbidden(
@@ -115,7 +121,7 @@ def liquidate(desk: Desk, moment: int) -> None:
     """Sell what expires in the money and the account could not exercise, as Alpaca does before the close."""
     stocks = desk.exchange.stocks
     expiring = [o for o in _expiring(desk, moment) if o.in_the_money and o.contract.underlying in stocks]
-    paid = sum((option.contract.strike * option.shares for option in expiring), Decimal(0))
+    paid = sum((cost(option.contract, option.held) for option in expiring), Decimal(0))
     for option in expiring:
         underlying = option.contract.underlying
         shares = sum(o.shares for o in expiring if o.contract.underlying == underlying)
@@ -168,13 +174,13 @@ def _settle_in_cash(desk: Desk, option: Expiring, moment: int) -> None:
 
 
 def _deliver(desk: Desk, contract: OptionContract, held: int, kind: str, moment: int) -> None:
-    """Turn contracts into a trade of their shares at the strike."""
-    shares = deliverable(contract, held)
+    """Turn contracts into a trade of their shares, for a hundred times the strike."""
+    shares, amount = deliverable(desk, contract, held), -cost(contract, held)
     group = _remove(desk, contract, held, kind, Decimal(0), moment)
-    amount = -contract.strike * shares
     desk.books.cash += amount
-    desk.books.move(contract.underlying, shares, contract.strike)
-    _write(desk, "OPTRD", contract.underlying, shares, contract.strike, amount, moment, group)
+    price = -amount / shares
+    desk.books.move(contract.underlying, shares, price)
+    _write(desk, "OPTRD", contract.underlying, shares, price, amount, moment, group)
     desk.books.record(moment)
 
 
@@ -218,7 +224,8 @@ def _expiring(desk: Desk, moment: int) -> list[Expiring]:
         if is_option(symbol):
             contract = OptionContract.parse(symbol)
             if et_date(expiry_ns(contract.expiration)) <= day:
-                found.append(Expiring(contract, held.quantity, _intrinsic(desk, contract, moment)))
+                shares = deliverable(desk, contract, held.quantity)
+                found.append(Expiring(contract, held.quantity, _intrinsic(desk, contract, moment), shares))
     return found
 
 
@@ -230,7 +237,8 @@ def _intrinsic(desk: Desk, contract: OptionContract, moment: int) -> Decimal:
         tape = desk.board.tape(contract.occ_symbol)
         row = tape.last(moment)
         price = Decimal(str(round(float(tape.spot[row]), 2))) if row is not None else contract.strike
-    return price - contract.strike if contract.option_type == "C" else contract.strike - price
+    worth = price * desk.books.shares(contract.occ_symbol) / MULTIPLIER
+    return worth - contract.strike if contract.option_type == "C" else contract.strike - worth
 
 
 def _called_away(desk: Desk, symbol: str, moment: int) -> bool:

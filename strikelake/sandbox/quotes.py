@@ -10,7 +10,7 @@ import numpy as np
 
 from strikelake.calendar import NS_PER_MINUTE
 from strikelake.sandbox.desk_orders import is_option
-from strikelake.sandbox.exchange import Tape, dollars
+from strikelake.sandbox.exchange import Tape, dollars, splits_of
 
 if TYPE_CHECKING:
     from strikelake.sandbox.exchange import Bars, Exchange
@@ -21,9 +21,14 @@ _PART = 20
 
 @dataclass(slots=True)
 class QuoteBoard:
-    """Looks quotes up in a simulated market."""
+    """Looks quotes up in a simulated market.
+
+    `adjusted` names what contracts were before a split, and how many each of those has become: until they
+    are listed themselves they are worth what those were quoted at.
+    """
 
     exchange: Exchange
+    adjusted: dict[str, tuple[str, int]] = field(default_factory=dict)
     _shares: dict[str, Tape] = field(default_factory=dict)
 
     def lists(self, symbol: str) -> bool:
@@ -44,19 +49,28 @@ class QuoteBoard:
         0 before the first quote, where that side is missing, and for what is no longer listed.
         """
         if not self.lists(symbol):
-            return Decimal(0)
+            before, count = self.adjusted.get(symbol, ("", 1))
+            return self.mark(before, now, long=long) / count if before else Decimal(0)
         tape = self.tape(symbol)
         row = tape.last(now)
         if row is None:
             return Decimal(0)
-        return dollars(int(tape.bid[row] if long else tape.ask[row]))
+        price = dollars(int(tape.bid[row] if long else tape.ask[row]))
+        return self._in_new_shares(symbol, price, int(tape.ts_ns[row]), now)
 
     def last_price(self, symbol: str, now: int) -> Decimal | None:
         """Return the last price of a share, in dollars; None before the first, and for what has no shares."""
         if symbol not in self.exchange.stocks:
             return None
         found = self.exchange.last_price(symbol, now)
-        return Decimal(str(found[0])) if found else None
+        return self._in_new_shares(symbol, Decimal(str(found[0])), found[1], now) if found else None
+
+    def _in_new_shares(self, symbol: str, price: Decimal, then: int, now: int) -> Decimal:
+        """Return a share's price of `then` in the shares of `now`; options change their symbols instead."""
+        for split in splits_of(self.exchange):
+            if split.ticker == symbol and then < split.effective_ns <= now:
+                price = price * split.ratio.denominator / split.ratio.numerator
+        return price
 
 
 def _around(bars: Bars, start: int) -> Tape:

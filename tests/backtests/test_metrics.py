@@ -28,7 +28,14 @@ def test_numbers_by_hand(statistics):
     assert pytest.approx(0.0125 / (sqrt(318.75 / 3) / 100) * sqrt(252)) == found.sharpe
     assert pytest.approx(0.03455) == found.total_return
     assert pytest.approx(0.10) == found.max_drawdown
-    assert pytest.approx((1.03455 ** (252 / 4) - 1) / 0.10) == found.calmar
+    assert pytest.approx(sqrt((252 + found.sharpe**2 / 2) / 4)) == found.sharpe_error
+
+
+@EITHER
+def test_a_return_is_compounded_to_a_year_from_sixty_sessions_on(statistics):
+    rises = [100.0, 90.0, *(90.0 * 1.01**k for k in range(1, 60))]
+    assert pytest.approx(((0.9 * 1.01**59) ** (252 / 60) - 1) / 0.10) == statistics(rises).calmar
+    assert statistics(rises[:-1]).calmar is None
 
 
 @EITHER
@@ -40,8 +47,8 @@ def test_a_loss_at_the_start_is_a_drawdown_from_the_starting_equity(statistics):
 @pytest.mark.parametrize(
     ("equity", "expected"),
     [
-        ([100.0, 100.0, 100.0], CurveStatistics(0.0, None, 0.0, None)),
-        ([100.0, 101.0], CurveStatistics(0.01, None, 0.0, None)),
+        ([100.0, 100.0, 100.0], CurveStatistics(0.0, None, None, 0.0, None)),
+        ([100.0, 101.0], CurveStatistics(0.01, None, None, 0.0, None)),
     ],
 )
 def test_what_is_not_defined_is_none(statistics, equity, expected):
@@ -58,7 +65,7 @@ def test_returns_that_do_not_vary_have_no_sharpe(statistics):
 
 @EITHER
 def test_an_account_that_is_ruined_stays_so(statistics):
-    found = statistics([100.0, 50.0, -20.0, 60.0])
+    found = statistics([100.0, 50.0, -20.0, *[60.0] * 60])
     assert (pytest.approx(-1.0), pytest.approx(1.0)) == (found.total_return, found.max_drawdown)
     assert pytest.approx(-1.0) == found.calmar
 
@@ -83,8 +90,8 @@ def test_win_rate_and_profit_factor(pnl, rate, factor):
 
 
 def test_measure_puts_them_together():
-    curve = CurveStatistics(0.1, 1.0, 0.05, 2.0)
-    expected = Metrics(0.1, 1.0, 0.05, 2.0, 0.5, 2.0, 2, 3.0, 0.4, 110.0)
+    curve = CurveStatistics(0.1, 1.0, 0.7, 0.05, 2.0)
+    expected = Metrics(0.1, 1.0, 0.7, 0.05, 2.0, 0.5, 2.0, 2, 3.0, 0.4, 110.0)
     assert expected == measure(curve, [2.0, -1.0], fees=3.0, exposure=0.4, final_equity=110.0)
 
 
