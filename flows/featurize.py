@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from flows import artifacts, parts, progress, ranges, wiring
+from flows import artifacts, kernels, parts, progress, ranges, wiring
 from flows.settings import load
 from pipelines import analytics as analytics_pipeline
 from pipelines import featurize as pipeline
@@ -69,6 +69,7 @@ def featurize(
     span = ranges.in_lake(lake, start, end)
     chosen = ranges.bar(settings, lake, bar, *span)
     stocks = ranges.sessions_of(lake, bar_table(chosen), *span)
+    kernels.ready()
     with parts.workers(settings) as workers:
         analytics = tuple(
             workers.run(
@@ -109,7 +110,12 @@ def _fit(settings: Settings, span: tuple[date, date]) -> None:
     rate = settings.trading.default_rate
     advance = progress.advance("surfaces, 1d")
     surfaces_pipeline.build_surfaces(
-        wiring.lake(settings), *span, bar="1d", rates_default=rate, progress=advance
+        wiring.lake(settings),
+        *span,
+        bar="1d",
+        rates_default=rate,
+        threads=os.cpu_count() or 1,
+        progress=advance,
     )
 
 
@@ -118,7 +124,12 @@ def _analyse(settings: Settings, span: tuple[date, date], bar: Bar) -> Analytics
     advance = progress.advance(f"IV and Greeks, {bar}")
     rate = settings.trading.default_rate
     return analytics_pipeline.analyse(
-        wiring.lake(settings), *span, bar=bar, rates_default=rate, progress=advance
+        wiring.lake(settings),
+        *span,
+        bar=bar,
+        rates_default=rate,
+        threads=os.cpu_count() or 1,
+        progress=advance,
     )
 
 

@@ -126,8 +126,8 @@ def implied_carry(pairs: pl.DataFrame, series: Series, session: Session, bar: st
     """Return what the pairs say of each series' carry at each decision time.
 
     Point in time: the carry in force from a decision time on is made of pairs up to it. The Newton step
-    starts from 0; a second one from the series' first estimate, which is known by the time of all others.
-    Nothing of other sessions is used: a session's rows depend on its own tables alone.
+    starts from 0; a second one from the series' first estimate of enough pairs, which is known by the time of
+    all others that count. Nothing of other sessions is used: a session's rows depend on its own tables alone.
 
     Parameters
     ----------
@@ -138,7 +138,9 @@ def implied_carry(pairs: pl.DataFrame, series: Series, session: Session, bar: st
     """
     moments = np.asarray(decision_times(session, bar), dtype=np.int64)
     start = np.zeros(len(series.frame))
-    first = _newton(pairs, series, start, threads)
+    # Fewer pairs give no estimate to start from, and one step from 0 is all they get.
+    enough = pairs.filter(pl.len().over("series", "decision") >= FEWEST_PAIRS)
+    first = _newton(enough, series, start, threads)
     opening = (
         _medians(first)
         .filter(pl.col("pairs") >= FEWEST_PAIRS)

@@ -9,13 +9,15 @@ def compile_kernels() -> None:
     """Call each compiled function of this package once, on a few rows.
 
     The first call after an install compiles for some tens of seconds and leaves the result in
-    NUMBA_CACHE_DIR; from then on this takes less than a second. A live session calls it before it trades.
+    NUMBA_CACHE_DIR; from then on this takes less than a second. `python -m strikelake.pricing.warm` does it
+    in a process of its own.
     """
     from strikelake.pricing import american
     from strikelake.pricing.analytics import analyse
     from strikelake.pricing.black_scholes import price
     from strikelake.pricing.chain import Dividends, Terms, analyse_chain
     from strikelake.pricing.greeks import greeks
+    from strikelake.pricing.svi import fit
 
     market = ([1.0, -1.0], 100.0, [100.0, 95.0], 0.25, 0.04)
     for vol in (0.2, 9.0):  # the second takes the bracketed search
@@ -25,3 +27,9 @@ def compile_kernels() -> None:
     paid = Dividends(np.zeros(1, np.int64), np.array([0.1]), np.array([0.01]))
     terms = Terms(np.array([0.04]), np.zeros(1), np.array([True]), paid)
     analyse_chain([4.0, 2.0], *market[:4], np.zeros(2, np.int64), terms)
+    moneyness = np.linspace(-0.2, 0.2, 9)
+    fit(moneyness, 0.01 + 0.1 * moneyness**2, np.ones(9), np.array([0, 9]))
+
+
+if __name__ == "__main__":
+    compile_kernels()

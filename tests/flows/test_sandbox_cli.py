@@ -125,10 +125,12 @@ def test_a_stale_state_file_is_removed(sandbox, state):
     assert not state.exists()
 
 
-@pytest.fixture
-def own_home(tmp_path):
-    (tmp_path / "config").symlink_to(Path(cli.__file__).parents[1] / "config")
-    return {**os.environ, "STRIKELAKE_HOME": str(tmp_path)}
+@pytest.fixture(scope="module")
+def own_home(tmp_path_factory):
+    """The environment of a project of its own; its market is simulated once."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "config").symlink_to(Path(cli.__file__).parents[1] / "config")
+    return {**os.environ, "STRIKELAKE_HOME": str(home)}
 
 
 def strikelake(*arguments, env):

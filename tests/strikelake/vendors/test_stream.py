@@ -138,7 +138,8 @@ def test_a_connection_that_does_not_come_about_is_tried_again(listener, fault, o
     with listener(answer_seconds=0.3) as heard:
         heard.subscribed()
         heard.advance(opened + NS_PER_MINUTE)
-        heard.until(lambda: heard.bars == [opened])
+        heard.until(lambda: heard.bars)
+    assert (heard.bars, heard.gaps) == ([opened], [])
 
 
 def test_silence_while_the_market_is_open_ends_the_connection(listener, fault, opened):
