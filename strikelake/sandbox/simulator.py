@@ -26,11 +26,12 @@ from strikelake.sandbox.indices import index_minutes
 from strikelake.sandbox.listings import list_contracts, listed
 from strikelake.sandbox.paths import StockPaths, stock_paths
 from strikelake.sandbox.prints import minute_bars, option_trades
+from strikelake.sandbox.schedule import Schedule, schedule
 from strikelake.sandbox.seconds import day_bars, second_paths, stock_minutes
 from strikelake.sandbox.stock_ticks import stock_quotes, stock_trades
 from strikelake.sandbox.surface import VarianceClock, variance_clock
 from strikelake.sandbox.tape import option_quotes
-from strikelake.sandbox.valuation import OptionState, Schedule, schedule, session_terms
+from strikelake.sandbox.valuation import OptionState, session_terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable

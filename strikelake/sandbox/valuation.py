@@ -8,23 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from strikelake.calendar import session as session_of
 from strikelake.compiled import njit
 from strikelake.pricing.rates import interpolate, years_between
-from strikelake.sandbox import events
 from strikelake.sandbox.curves import TENORS, known_curve
 from strikelake.sandbox.early_exercise import LANES, NODES, premium, solve
-from strikelake.sandbox.surface import AHEAD, VarianceClock, at_the_money, smile, total_variance
+from strikelake.sandbox.surface import VarianceClock, at_the_money, smile, total_variance
 
 if TYPE_CHECKING:
-    from datetime import date
-
     import polars as pl
     from numpy.typing import NDArray
 
     from strikelake.calendar import Session
-    from strikelake.sandbox.config import SimulatorConfig, Split
+    from strikelake.sandbox.config import SimulatorConfig
     from strikelake.sandbox.paths import StockPaths
+    from strikelake.sandbox.schedule import Schedule
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -32,46 +29,6 @@ if TYPE_CHECKING:
 _JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 _MINUTE = 1.0 / (365.0 * 24.0 * 60.0)
 _SMALL, _ROOT_HALF = 1e-12, 0.7071067811865476
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """What the market expects of the symbols: dividends, reports and splits, by column of the paths."""
-
-    dividends: tuple[tuple[events.Dividend, ...], ...]
-    reports: tuple[tuple[events.Report, ...], ...]
-    splits: tuple[Split, ...]
-
-    def cash(self, symbol: int, day: date, until: date) -> list[tuple[int, float]]:
-        """Return the dividends after a session and up to a date: (open of the ex-date, dollars per share).
-
-        Dollars are per share of `day`: what comes after a split comes on more shares.
-        """
-        found = []
-        for dividend in self.dividends[symbol]:
-            if day < dividend.ex_date <= until:
-                amount = dividend.amount
-                for split in self.splits:
-                    if split.ticker == dividend.ticker and day < split.ex_date <= dividend.ex_date:
-                        amount *= split.new / split.old
-                found.append((session_of(dividend.ex_date).open_ns, amount))
-        return found
-
-    def report_variance(self, symbol: int, day: date, until: date) -> float:
-        """Return the variance of the jumps at opens after a session and up to a date."""
-        return sum(r.move**2 for r in self.reports[symbol] if day < r.reacts <= until)
-
-
-def schedule(config: SimulatorConfig, paths: StockPaths) -> Schedule:
-    """Return what is expected within the paths and in an option's life after them."""
-    first, last = paths.sessions[0].date, paths.sessions[-1].date
-    until = last + AHEAD
-    divided = events.splits(config, first, until)
-    return Schedule(
-        tuple(tuple(events.dividends(stock, first, until, divided)) for stock in config.stocks),
-        tuple(tuple(events.reports(stock, first, until)) for stock in config.stocks),
-        tuple(divided),
-    )
 
 
 NEEDED = ("ticker", "symbol", "sign", "strike")
