@@ -12,6 +12,9 @@ from strikelake.calendar import NS_PER_SECOND
 from strikelake.strategy.signals import WITHDRAWAL_NS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
     from backtests.results import Assumptions
     from backtests.underlyings import UnderlyingResult
     from strikelake.risk.limits import Limits
@@ -30,6 +33,7 @@ def options_assumptions(
     horizon: int,
     signals: int,
     left_out: int,
+    unquoted: Sequence[tuple[date, str]],
     default_rate_sessions: int,
 ) -> dict[str, str]:
     """Return the assumptions of an options backtest, by topic.
@@ -42,6 +46,8 @@ def options_assumptions(
         What was forecast.
     signals, left_out
         Forecasts that became signals, and those that fit no decision.
+    unquoted
+        As in `BacktestResult`.
     default_rate_sessions
         Sessions without a treasury curve.
     """
@@ -54,7 +60,10 @@ def options_assumptions(
         ),
         "Limits": f"{limits.limit_slippage:.1%} beyond our side of the quote that the decision saw",
         "Fees": f"${assumptions.costs.fee_per_contract} per contract and side, none at expiry",
-        "Marks": "bid for what is held long, ask for what is short; a long without a bid is worth nothing",
+        "Marks": (
+            "bid for what is held long, ask for what is short; a long without a bid is worth nothing. "
+            + _unquoted(unquoted)
+        ),
         "Risk": (
             f"{limits.risk_per_trade:.1%} of equity per trade, stop at {limits.stop_loss:.0%} of premium, "
             f"{limits.position_limit:.0%} per position, {limits.max_portfolio_risk:.0%} in all, "
@@ -71,6 +80,16 @@ def options_assumptions(
         ),
         "Statistics": _STATISTICS,
     }
+
+
+def _unquoted(found: Sequence[tuple[date, str]]) -> str:
+    if not found:
+        return "Every position was quoted in every session"
+    day, contract = found[0]
+    return (
+        f"{len(found):,} times a position had no quote all session and kept an older mark, first {contract} "
+        f"on {day}: look whether its quotes are missing from the lake"
+    )
 
 
 def underlyings_assumptions(

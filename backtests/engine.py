@@ -141,6 +141,7 @@ class _Run:
     marks: list[tuple[int, str, float]] = field(default_factory=list)
     denials: list[tuple[int, Denial]] = field(default_factory=list)
     orders: list[tuple[OrderIntent, bool]] = field(default_factory=list)
+    unquoted: list[tuple[date, str]] = field(default_factory=list)
 
     def equity(self) -> Decimal:
         return self.ledger.cash + self.ledger.open_value()
@@ -186,6 +187,7 @@ class _Run:
             marks=mark_frame(self.marks),
             denials=denial_frame(self.denials),
             orders=order_frame(self.orders),
+            unquoted=tuple(self.unquoted),
             assumptions=self.assumptions,
         )
 
@@ -208,6 +210,9 @@ def _session(run: _Run, session: Session, by_time: Mapping[int, list[Signal]]) -
             chain = run.market.chain(session, quotes, prices.at(asof), asof)
             day = _decide(run, day, asof, wanted, chain)
     run.match(book, session.close_ns)
+    run.unquoted += [
+        (session.date, name) for name in run.ledger.positions() if not book.quotes(name, session)
+    ]
     _settle(run, session, prices)
     run.remark(book, session.close_ns)
     run.note(session, session.close_ns, "close")

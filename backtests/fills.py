@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from strikelake.calendar import Session
     from strikelake.orders import Leg, OrderIntent
 
 
@@ -70,6 +71,11 @@ class QuoteBook:
         """Return a contract's quotes; empty when it was never quoted."""
         start, end = self._bounds.get(occ_symbol, (0, 0))
         return Quotes(self._ts[start:end], self._bid[start:end], self._ask[start:end])
+
+    def quotes(self, occ_symbol: str, session: Session) -> bool:
+        """Return whether a contract was quoted in the session itself."""
+        found = self.of(occ_symbol)
+        return found.at(session.close_ns) > found.at(session.open_ns - 1)
 
 
 def execute(intent: OrderIntent, book: QuoteBook, after: int, until: int) -> Execution | None:

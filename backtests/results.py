@@ -12,6 +12,7 @@ from backtests.ledger import Trade
 from strikelake.calendar import NS_PER_SECOND
 
 if TYPE_CHECKING:
+    from datetime import date
     from decimal import Decimal
 
     from strikelake.orders import Fill, OrderIntent
@@ -59,6 +60,8 @@ class BacktestResult:
         asof, underlying, code, detail: one row per refused entry, or exit without a price.
     orders
         client_order_id, asof, underlying, strategy, reason, quantity, limit_price, filled (Boolean).
+    unquoted
+        Sessions and contracts that were held to their close without a quote all day: their marks are older.
     """
 
     initial_cash: Decimal
@@ -69,6 +72,7 @@ class BacktestResult:
     marks: pl.DataFrame
     denials: pl.DataFrame
     orders: pl.DataFrame
+    unquoted: tuple[tuple[date, str], ...]
     assumptions: Assumptions
 
 

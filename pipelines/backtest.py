@@ -159,6 +159,7 @@ def backtest_options(
         horizon=horizon,
         signals=len(signals),
         left_out=left_out,
+        unquoted=result.unquoted,
         default_rate_sessions=market.default_rate_sessions,
     )
     return BacktestReport(

@@ -188,6 +188,8 @@ def test_what_finds_no_buyer_on_expiration_day_settles_at_intrinsic_value_withou
     )
     assert pytest.approx(10_000 + 375 - 1.5) == result.curve["equity"][-1]
     assert {"NO_QUOTE"} == set(result.denials["code"])
+    # Nobody quoted it on the two days between either.
+    assert [(day.date, CALL) for day in days[1:-1]] == list(result.unquoted)
     # Until then it was worth nothing: nobody bid.
     assert pytest.approx(10_000 - 601.5) == equity_at(result, EXPIRY, "15:30")
 

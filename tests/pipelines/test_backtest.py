@@ -108,11 +108,13 @@ def test_forecasts_become_trades_and_a_report(report, forecasts):
     assert forecasts.height == report.signals
     assert len(report.result.trades) == report.metrics.trades > 3
     assert "Options backtest" in report.page.read_text(encoding="utf-8")
-    assert {"Decisions", "Fills", "Limits", "Fees", "Marks", "Risk", "Expiry", "Model", "Statistics"} == set(
-        report.assumptions
-    )
+    topics = "Decisions Fills Limits Fees Marks Risk Splits Expiry Model Statistics"
+    assert list(report.assumptions) == topics.split()
     assert "0 sessions without a treasury curve" in report.assumptions["Model"]
     assert "withdrawn 5 s before the next decision" in report.assumptions["Fills"]
+    said = report.assumptions["Marks"]
+    first = report.result.unquoted[:1]
+    assert (f"{first[0][1]} on {first[0][0]}" if first else "was quoted in every session") in said
 
 
 def test_vectorbt_keeps_the_same_books(report):
