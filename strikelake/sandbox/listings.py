@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from strikelake.calendar import NS_PER_SECOND, is_session, next_session, previou
 from strikelake.contracts import MULTIPLIER, expiry_ns
 from strikelake.sandbox import events
 from strikelake.sandbox.paths import StockPaths, Stream, generator
+from strikelake.splits import divided_strike
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,10 +176,11 @@ def _ladders(
 
 
 def _adjusted(old: dict[float, _Listed], split: Split, index: int, last: int) -> Iterator[_Listed]:
-    """Yield what the strikes become in a split of whole new shares for one, rounded to the cent."""
+    """Yield what the strikes become in a split of whole new shares for one."""
     ratio = split.new // split.old
     for entry in old.values():
-        yield _Listed(round(entry.strike / ratio, 2), index, last, entry.strike, ratio)
+        strike = float(divided_strike(Decimal(str(entry.strike)), ratio))
+        yield _Listed(strike, index, last, entry.strike, ratio)
 
 
 def _strikes(stock: Stock, spot: float, days: int) -> Iterator[float]:

@@ -25,7 +25,8 @@ def split(ratio, ticker="META"):
     ("symbol", "shares", "ratio", "expected"),
     [
         ("META250321C00602500", 100, "2", ("META250321C00301250", 2, 100)),
-        ("META250321C00100000", 100, "3", ("META250321C00033330", 3, 100)),
+        # As in June 2014: the 645 calls went on as seven of 92.14.
+        ("AAPL140621C00645000", 100, "7", ("AAPL140621C00092140", 7, 100)),
         ("META250321C00602500", 100, "3/2", ("META1250321C00602500", 1, 150)),
         ("META250321C00602500", 100, "1/8", ("META1250321C00602500", 1, Decimal("12.5"))),
         # What does not deliver a hundred shares keeps its strike, and takes the next root.
