@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from strikelake.calendar import Session
     from strikelake.pricing.arrays import FloatArray
 
-METHOD = "implied carry 1"
+METHOD = "implied carry 2"
 """Goes up when the same prices would give another carry."""
 
 FEWEST_PAIRS = 3
@@ -41,6 +41,7 @@ NEAREST_PAIRS = 40
 
 _NEAR, _NEAR_PER_ROOT_YEAR = 0.05, 0.15  # |ln(K / S)| of a pair: 6 % at a week, 20 % at a year
 _WORTH_A_CHANGE = 1e-4  # of the forward: less is not worth other terms for the rest of the session
+_WORTH_A_STEP = 3e-4  # of the forward: below, one Newton step is off by less than a tenth of its error
 _DEVIATIONS = 3.0  # a carry changes when the new one differs by so many of its standard errors
 _MAD_TO_ERROR = (
     1.4826 * 1.2533
@@ -127,7 +128,8 @@ def implied_carry(pairs: pl.DataFrame, series: Series, session: Session, bar: st
 
     Point in time: the carry in force from a decision time on is made of pairs up to it. The Newton step
     starts from 0; a second one from the series' first estimate of enough pairs, which is known by the time of
-    all others that count. Nothing of other sessions is used: a session's rows depend on its own tables alone.
+    all others that count, unless that is too small to matter. Nothing of other sessions is used: a session's
+    rows depend on its own tables alone.
 
     Parameters
     ----------
@@ -138,18 +140,20 @@ def implied_carry(pairs: pl.DataFrame, series: Series, session: Session, bar: st
     """
     moments = np.asarray(decision_times(session, bar), dtype=np.int64)
     start = np.zeros(len(series.frame))
-    # Fewer pairs give no estimate to start from, and one step from 0 is all they get.
-    enough = pairs.filter(pl.len().over("series", "decision") >= FEWEST_PAIRS)
-    first = _newton(enough, series, start, threads)
+    # Fewer pairs give no estimate to start from: one step from 0 is all they get.
+    enough = pl.len().over("series", "decision") >= FEWEST_PAIRS
+    first = _newton(pairs.filter(enough), series, start, threads)
     opening = (
         _medians(first)
         .filter(pl.col("pairs") >= FEWEST_PAIRS)
         .sort("series", "decision")
         .unique("series", keep="first")
+        .filter(pl.col("carry").abs() * pl.col("years") > _WORTH_A_STEP)
     )
-    second_start = start.copy()
-    second_start[opening["series"].to_numpy()] = opening["carry"].to_numpy()
-    estimates = _judged(_medians(_newton(pairs, series, second_start, threads)), pairs)
+    start[opening["series"].to_numpy()] = opening["carry"].to_numpy()
+    moved = pl.col("series").is_in(opening["series"].implode())
+    found = [first.filter(~moved), _newton(pairs.filter(~enough | moved), series, start, threads)]
+    estimates = _judged(_medians(pl.concat(found)), pairs)
     in_force, implied = _in_force(estimates, len(start), len(moments))
     return Carry(moments, in_force, implied, estimates)
 
