@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from flows import progress
 from flows.services import process
 
 if TYPE_CHECKING:
@@ -40,5 +41,9 @@ def compiled_aside(log: Path) -> Iterator[None]:
 def ready() -> None:
     """Return when the kernels are compiled, at once where nobody compiles them aside."""
     child = _ASIDE.get()
-    if child is not None:
-        child.wait()
+    if child is None or child.poll() is not None:
+        return
+    step = progress.advance("compiling")
+    step(0, 1)
+    child.wait()
+    step(1, 1)
