@@ -89,20 +89,9 @@ def adjust_contract(occ_symbol: str, split: Split, shares: Decimal = Decimal(MUL
     """
     contract, ratio = OptionContract.parse(occ_symbol), split.ratio
     if ratio.denominator == 1 and shares == MULTIPLIER:
-        after = replace(contract, strike=divided_strike(contract.strike, ratio.numerator))
-        return Adjusted(after.occ_symbol, ratio.numerator, shares)
+        strike = (contract.strike / ratio.numerator).quantize(_CENT, ROUND_HALF_UP)
+        return Adjusted(replace(contract, strike=strike).occ_symbol, ratio.numerator, shares)
     letters = contract.root.rstrip(_DIGITS)
     root = f"{letters}{int(contract.root[len(letters) :] or 0) + 1}"
     delivered = shares * ratio.numerator / ratio.denominator
     return Adjusted(replace(contract, root=root).occ_symbol, 1, delivered)
-
-
-def divided_strike(strike: Decimal, shares: int) -> Decimal:
-    """Return a strike after a split of `shares` new for one, dollars.
-
-    Examples
-    --------
-    >>> divided_strike(Decimal("100"), 3), divided_strike(Decimal("0.25"), 2)
-    (Decimal('33.33'), Decimal('0.13'))
-    """
-    return (strike / shares).quantize(_CENT, ROUND_HALF_UP)

@@ -216,7 +216,7 @@ def option_contract(listing: Listing) -> Json:
         "style": "american",
         "strike_price": money(contract.strike),
         "multiplier": str(MULTIPLIER),
-        "size": str(MULTIPLIER),
+        "size": money(listing.shares),
         "open_interest": str(listing.open_interest),
         "open_interest_date": None,
         "close_price": None,

@@ -114,7 +114,8 @@ class Books:
 
     def shares(self, symbol: str) -> Decimal:
         """Return what one contract delivers: 100 shares, unless a split has changed it."""
-        return self.delivers.get(symbol, Decimal(MULTIPLIER))
+        listed = self.board.exchange.listings.get(symbol)
+        return self.delivers.get(symbol, listed.shares if listed else Decimal(MULTIPLIER))
 
     def quantities(self, change: dict[str, int] | None = None) -> dict[str, int]:
         """Return all positions, after a change."""

@@ -134,7 +134,7 @@ def _risk(listing: Listing, now: int) -> Json:
         return {}
     sign = 1.0 if listing.contract.option_type == "C" else -1.0
     vol, strike = float(tape.implied_vol[row]), float(listing.contract.strike)
-    found = greeks(sign, tape.spot[row], strike, float(tape.years[row]), tape.rate[row], vol)
+    found = greeks(sign, tape.spot[row] * listing.part, strike, float(tape.years[row]), tape.rate[row], vol)
     scale = {"delta": 1.0, "gamma": 1.0, "theta": 365.0, "vega": 100.0, "rho": 100.0}
     return {
         "impliedVolatility": vol,

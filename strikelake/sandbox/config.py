@@ -20,8 +20,11 @@ class Split:
     new: int
 
 
-SPLITS = (Split("META", date(2025, 2, 24), date(2025, 1, 29), 1, 2),)
-"""The splits of the simulated market; whole numbers of new shares, so that contracts keep their root."""
+SPLITS = (
+    Split("INTC", date(2025, 3, 10), date(2025, 2, 18), 4, 1),
+    Split("META", date(2025, 2, 24), date(2025, 1, 29), 1, 2),
+)
+"""The splits of the simulated market: one that keeps the contracts' root, and one that does not."""
 
 
 @dataclass(frozen=True, slots=True)

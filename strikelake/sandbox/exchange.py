@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from strikelake.calendar import NS_PER_MINUTE, Session, et_date, is_session, next_session, session
-from strikelake.contracts import OptionContract
+from strikelake.contracts import MULTIPLIER, OptionContract
 from strikelake.splits import Split, split_ratio
 
 if TYPE_CHECKING:
@@ -68,11 +68,17 @@ class Tape:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One contract of the live session."""
+    """One contract of the live session, and how many shares it delivers."""
 
     contract: OptionContract
     open_interest: int
     tape: Tape
+    shares: Decimal = Decimal(MULTIPLIER)
+
+    @property
+    def part(self) -> float:
+        """The shares it delivers, in hundreds: what its strike is compared with is so much of a price."""
+        return float(self.shares) / MULTIPLIER
 
     def mark(self, now: int, *, long: bool) -> Decimal:
         """Return what closing would trade at, dollars per share: the bid when long, the ask when short."""
@@ -162,9 +168,10 @@ def load(directory: Path) -> Exchange:
     }
     tapes = {str(t): _tape(f) for (t,), f in quotes.group_by("ticker", maintain_order=True)}
     listings = {}
-    for ticker, open_interest in contracts.select("ticker", "open_interest").iter_rows():
+    columns = contracts.select("ticker", "open_interest", "shares_per_contract")
+    for ticker, open_interest, shares in columns.iter_rows():
         contract = OptionContract.parse(ticker)
-        listings[contract.occ_symbol] = Listing(contract, open_interest, tapes[ticker])
+        listings[contract.occ_symbol] = Listing(contract, open_interest, tapes[ticker], Decimal(str(shares)))
     last = int(minutes["window_start"].max())  # type: ignore[arg-type]  # an Int64 column's max
     files = sorted((directory / "reference").glob("*.csv"))
     reference = {path.stem: pl.read_csv(path, infer_schema=False).to_dicts() for path in files}

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from strikelake import splits
 from strikelake.calendar import NS_PER_SECOND, is_session, next_session, previous_session
-from strikelake.contracts import MULTIPLIER, expiry_ns
+from strikelake.contracts import MULTIPLIER, OptionContract, expiry_ns
 from strikelake.sandbox import events
 from strikelake.sandbox.paths import StockPaths, Stream, generator
-from strikelake.splits import divided_strike
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,8 +70,7 @@ def list_contracts(config: SimulatorConfig, paths: StockPaths) -> pl.DataFrame:
     """List the contracts of all sessions.
 
     Every morning each expiration gets the strikes around the last price; what is listed stays until it
-    expires, or until a split adjusts it: on the ex-date a contract goes on as several, at a strike divided by
-    the new shares for each old one, under another symbol.
+    expires, or until a split adjusts it (`strikelake.splits`): from the ex-date on it has another symbol.
 
     Returns
     -------
@@ -96,20 +95,36 @@ def listed(contracts: pl.DataFrame, paths: StockPaths, index: int) -> pl.DataFra
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """One strike of an expiration, calls and puts alike: when it trades, and what it was before a split."""
+    """One strike of an expiration, calls and puts alike.
 
+    Attributes
+    ----------
+    root, strike
+        Of its symbol.
+    first, last
+        Sessions in which it trades.
+    before
+        Root and strike before a split, None where there was none.
+    ratio
+        Contracts for each one before.
+    shares
+        What one delivers.
+    """
+
+    root: str
     strike: float
     first: int
     last: int
-    before: float | None = None
+    before: tuple[str, float] | None = None
     ratio: int = 1
+    shares: Decimal = Decimal(MULTIPLIER)
 
 
 def _of_symbol(config: SimulatorConfig, stock: Stock, symbol: int, paths: StockPaths) -> pl.DataFrame:
     rows = [
         {
-            "ticker": _ticker(stock, expiration, letter, entry.strike),
-            "root": stock.ticker,
+            "ticker": _ticker(entry.root, expiration, letter, entry.strike),
+            "root": entry.root,
             "symbol": symbol,
             "underlying": stock.ticker,
             "expiration": expiration,
@@ -124,11 +139,9 @@ def _of_symbol(config: SimulatorConfig, stock: Stock, symbol: int, paths: StockP
             if entry.last < len(paths.sessions) - 1
             else expiration,
             "exercise_style": "american",
-            "shares_per_contract": float(MULTIPLIER),
+            "shares_per_contract": float(entry.shares),
             "adjusted": entry.before is not None,
-            "adjusted_from": None
-            if entry.before is None
-            else _ticker(stock, expiration, letter, entry.before),
+            "adjusted_from": entry.before and _ticker(entry.before[0], expiration, letter, entry.before[1]),
             "ratio": entry.ratio,
         }
         for expiration, entries in _ladders(config, stock, symbol, paths).items()
@@ -155,7 +168,7 @@ def _ladders(
         if s.ticker == stock.ticker
     }
     last = len(days) - 1
-    ladders: dict[date, dict[float, _Listed]] = {}
+    ladders: dict[date, dict[tuple[str, float], _Listed]] = {}
     ended: dict[date, list[_Listed]] = {}
     for index, day in enumerate(days):
         # Strikes are set before the open, from the last price known then.
@@ -164,23 +177,32 @@ def _ladders(
         if split is not None:
             spot *= split.old / split.new
             for expiration in (e for e in ladders if e >= day):
-                old, ladders[expiration] = ladders[expiration], {}
-                ended.setdefault(expiration, []).extend(replace(e, last=index - 1) for e in old.values())
-                for entry in _adjusted(old, split, index, last):
-                    ladders[expiration][entry.strike] = entry
+                old = list(ladders[expiration].values())
+                ended.setdefault(expiration, []).extend(replace(e, last=index - 1) for e in old)
+                adjusted = [_adjusted(entry, expiration, split, index) for entry in old]
+                ladders[expiration] = {(entry.root, entry.strike): entry for entry in adjusted}
         for expiration in expirations(day, fund=stock.fund):
             ladder = ladders.setdefault(expiration, {})
             for strike in _strikes(stock, spot, (expiration - day).days):
-                ladder.setdefault(strike, _Listed(strike, index, last))
+                ladder.setdefault((stock.ticker, strike), _Listed(stock.ticker, strike, index, last))
     return {day: [*ended.get(day, []), *ladder.values()] for day, ladder in ladders.items()}
 
 
-def _adjusted(old: dict[float, _Listed], split: Split, index: int, last: int) -> Iterator[_Listed]:
-    """Yield what the strikes become in a split of whole new shares for one."""
-    ratio = split.new // split.old
-    for entry in old.values():
-        strike = float(divided_strike(Decimal(str(entry.strike)), ratio))
-        yield _Listed(strike, index, last, entry.strike, ratio)
+def _adjusted(entry: _Listed, expiration: date, split: Split, index: int) -> _Listed:
+    """Return what a strike becomes in a split."""
+    before = OptionContract(entry.root, expiration, "C", Decimal(str(entry.strike)))
+    terms = splits.Split(split.ticker, split.ex_date, splits.split_ratio(split.old, split.new))
+    after = splits.adjust_contract(before.occ_symbol, terms, entry.shares)
+    contract = OptionContract.parse(after.occ_symbol)
+    return replace(
+        entry,
+        root=contract.root,
+        strike=float(contract.strike),
+        first=index,
+        before=(entry.root, entry.strike),
+        ratio=after.contracts,
+        shares=after.shares,
+    )
 
 
 def _strikes(stock: Stock, spot: float, days: int) -> Iterator[float]:
@@ -190,8 +212,8 @@ def _strikes(stock: Stock, spot: float, days: int) -> Iterator[float]:
         yield rung * step
 
 
-def _ticker(stock: Stock, expiration: date, letter: str, strike: float) -> str:
-    return f"O:{stock.ticker}{expiration:%y%m%d}{letter}{round(strike * 1000):08d}"
+def _ticker(root: str, expiration: date, letter: str, strike: float) -> str:
+    return f"O:{root}{expiration:%y%m%d}{letter}{round(strike * 1000):08d}"
 
 
 def _ends_quarter(day: date) -> bool:

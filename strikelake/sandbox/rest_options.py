@@ -66,7 +66,7 @@ def snapshot(listing: Listing, call: Call, quoted: int) -> dict[str, Any]:
     terms, venue = _terms(listing), call.venue
     row = listing.tape.last(quoted)
     sign, strike = (1.0 if terms["contract_type"] == "call" else -1.0), terms["strike_price"]
-    details = {"exercise_style": "american", "shares_per_contract": 100}
+    details = {"exercise_style": "american", "shares_per_contract": _whole(float(listing.shares))}
     shown: dict[str, Any] = {
         "day": _day(terms["ticker"], call),
         "details": details | terms,
@@ -81,7 +81,7 @@ def snapshot(listing: Listing, call: Call, quoted: int) -> dict[str, Any]:
     if row is None:
         return shown
     shown["last_quote"] = quote = _quote(listing, row)
-    shown["break_even_price"] = even = round(strike + sign * quote["midpoint"], 4)
+    shown["break_even_price"] = even = round((strike + sign * quote["midpoint"]) / listing.part, 4)
     if call.plan.fair_value:
         shown["fmv"] = _fair_value(terms["ticker"], call) or quote["midpoint"]
     if known is not None:
@@ -119,7 +119,8 @@ def _risk(listing: Listing, row: int, sign: float) -> dict[str, Any]:
     vol, years = float(tape.implied_vol[row]), float(tape.years[row])
     if not (vol > 0.0 and years > 0.0 and tape.bid[row] > 0):
         return {}
-    found = greeks(sign, tape.spot[row], float(listing.contract.strike), years, tape.rate[row], vol)
+    spot, strike = tape.spot[row] * listing.part, float(listing.contract.strike)
+    found = greeks(sign, spot, strike, years, tape.rate[row], vol)
     return {
         "implied_volatility": vol,
         "greeks": {
@@ -216,8 +217,13 @@ def _contract(row: dict[str, Any]) -> dict[str, Any]:
         "exercise_style": row["exercise_style"],
         "expiration_date": str(row["expiration"]),
         "primary_exchange": "BATO",
-        "shares_per_contract": int(shares) if shares.is_integer() else shares,
+        "shares_per_contract": _whole(shares),
         "strike_price": float(row["strike"]),
         "ticker": row["ticker"],
         "underlying_ticker": row["underlying"],
     }
+
+
+def _whole(number: float) -> float:
+    """Return a number as JSON shows it: without a fraction where it has none."""
+    return int(number) if number.is_integer() else number

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int, int], None]
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever the simulator would write other bytes for an unchanged configuration."""
 
 MANIFEST = "manifest.json"

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from strikelake.calendar import NS_PER_MINUTE
+from strikelake.contracts import MULTIPLIER
 from strikelake.sandbox.paths import StockPaths, Stream, generator, session_minutes
 from strikelake.sandbox.valuation import NEEDED, OptionState, SessionTerms, option_state
 
@@ -42,8 +43,9 @@ def deviations(contracts: pl.DataFrame, paths: StockPaths, config: SimulatorConf
     symbol = contracts["symbol"].to_numpy()
     spot = paths.price[int(paths.first_node[index])][symbol]
     vol = np.array([s.vol for s in config.stocks])[symbol]
+    part = contracts["shares_per_contract"].to_numpy() / MULTIPLIER
     return np.asarray(
-        np.log(contracts["strike"].to_numpy() / spot)
+        np.log(contracts["strike"].to_numpy() / (part * spot))
         / (vol * np.sqrt(days_left(contracts, paths, index) / 365.0))
     )
 
@@ -109,7 +111,8 @@ def spread_cents(config: SimulatorConfig, contracts: pl.DataFrame, state: Option
     less than it does in the money.
     """
     width = np.array([s.spread for s in config.stocks])[contracts["symbol"].to_numpy()]
-    centre = 40.0 * state.spot * state.implied_vol * np.sqrt(np.maximum(state.years, 1e-5))
+    part = contracts["shares_per_contract"].to_numpy() / MULTIPLIER
+    centre = 40.0 * part * state.spot * state.implied_vol * np.sqrt(np.maximum(state.years, 1e-5))
     value = np.maximum(state.value * 100.0, 0.1)
     relative = value / np.maximum(centre, 1.0)
     shape = relative ** np.where(relative < 1.0, _OUTWARD, _INWARD)

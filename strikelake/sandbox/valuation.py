@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from strikelake.compiled import njit
+from strikelake.contracts import MULTIPLIER
 from strikelake.pricing.rates import interpolate, years_between
 from strikelake.sandbox.curves import TENORS, known_curve
 from strikelake.sandbox.early_exercise import LANES, NODES, premium, solve
@@ -31,7 +32,7 @@ _MINUTE = 1.0 / (365.0 * 24.0 * 60.0)
 _SMALL, _ROOT_HALF = 1e-12, 0.7071067811865476
 
 
-NEEDED = ("ticker", "symbol", "sign", "strike")
+NEEDED = ("ticker", "symbol", "sign", "strike", "shares_per_contract")
 """Columns of contracts that a row to value must have, and its name."""
 
 
@@ -43,7 +44,9 @@ class OptionState:
     ----------
     implied_vol
         Of the American model with discrete dividends, per root of a calendar year.
-    value, spot, forward
+    value
+        Dollars for a hundredth of a contract.
+    spot, forward
         Dollars per share.
     years
         Calendar time to expiration, whole minutes.
@@ -175,7 +178,8 @@ def option_state(
     Parameters
     ----------
     contracts
-        One row per value: symbol, sign, strike.
+        One row per value: symbol, sign, strike, shares_per_contract. One that delivers other than 100 shares
+        is that share of a contract at the strike of whole ones.
     group
         Each row's group in `terms`.
     nodes
@@ -188,11 +192,12 @@ def option_state(
     symbol = contracts["symbol"].to_numpy()
     price = paths.price[nodes, symbol] if spot is None else spot
     years = np.maximum(years_between(moments, terms.expiry_ns[group]), 0.0)
+    part = contracts["shares_per_contract"].to_numpy() / MULTIPLIER
     vol, value, forward = (np.empty(years.size) for _ in range(3))
     _value_rows(
         group,
         contracts["sign"].to_numpy().astype(np.float64),
-        contracts["strike"].to_numpy(),
+        contracts["strike"].to_numpy() / part,
         price,
         paths.variance[nodes, symbol],
         clock.node[nodes],
@@ -203,7 +208,7 @@ def option_state(
         value,
         forward,
     )
-    return OptionState(vol, value, price, forward, years, terms.rate[group])
+    return OptionState(vol, value * part, price, forward, years, terms.rate[group])
 
 
 def _premiums(

@@ -1,11 +1,14 @@
 from datetime import date
 
 import polars as pl
+import pytest
 
 from strikelake.contracts import OptionContract
 from strikelake.sandbox.config import SimulatorConfig
+from strikelake.sandbox.flat_files import Folder
 from strikelake.sandbox.listings import expirations, list_contracts, listed
 from strikelake.sandbox.paths import stock_paths
+from strikelake.sandbox.simulator import simulate, simulate_session
 
 
 def test_a_friday_without_trading_expires_the_day_before():
@@ -78,3 +81,37 @@ def test_each_expiration_surrounds_the_price(market):
     assert sides["below"].min() >= 10
     assert sides["above"].min() >= 10
     assert sides.height == 8
+
+
+def test_a_reverse_split_leaves_the_strikes_and_takes_another_root():
+    config = SimulatorConfig(symbols=("INTC",), sessions=2, start=date(2025, 3, 7))
+    market = simulate(config)
+    before, after = (listed(market.contracts, market.paths, index) for index in (0, 1))
+    alive = before.filter(pl.col("expiration") > date(2025, 3, 7))
+    adjusted = after.filter(pl.col("adjusted")).sort("ticker")
+    assert adjusted["adjusted_from"].to_list() == alive.sort("ticker")["ticker"].to_list()
+    assert adjusted["ticker"].to_list() == [
+        ticker.replace("INTC", "INTC1") for ticker in adjusted["adjusted_from"]
+    ]
+    shown = adjusted.select("root", "ratio", "shares_per_contract").unique().rows()
+    assert shown == [("INTC1", 1, 25.0)]
+    # The new shares cost four times as much, and have contracts of their own.
+    own = after.filter(~pl.col("adjusted"))
+    assert set(own["root"]) == {"INTC"}
+    assert own["strike"].median() == pytest.approx(4 * before["strike"].median(), rel=0.1)
+
+
+def test_a_quarter_of_a_contract_is_quoted_at_a_quarter():
+    config = SimulatorConfig(symbols=("INTC",), sessions=2, start=date(2025, 3, 7))
+    made = simulate_session(simulate(config), 1)
+    quotes = made.frames[Folder.OPTION_QUOTES].with_columns(value=made.state.value)
+    last = quotes.group_by("ticker", maintain_order=True).last().join(made.contracts, on="ticker")
+    quarters = last.filter(pl.col("adjusted")).with_columns(strike=4 * pl.col("strike"))
+    key = ["expiration", "option_type", "strike"]
+    pairs = quarters.join(last.filter(~pl.col("adjusted")), on=key, suffix="_whole")
+    pairs = pairs.filter(pl.col("value_whole") > 2.0)
+    assert pairs.height > 10
+    # Quoted minutes apart, so that they are not quite alike.
+    assert (4 * pairs["value"] / pairs["value_whole"]).is_between(0.9, 1.1).all()
+    middle = (pairs["bid_price"] + pairs["ask_price"]) / 2
+    assert (middle / pairs["value"]).is_between(0.9, 1.1).all()
