@@ -137,6 +137,23 @@ class Books:
             crossed = held.quantity * quantity < 0
             self.positions[symbol] = Held(quantity, price if crossed else held.average_price)
 
+    def note(
+        self,
+        kind: str,
+        symbol: str,
+        quantity: int,
+        amount: Decimal,
+        now: int,
+        *,
+        price: Decimal | None = None,
+        group: int | None = None,
+    ) -> int:
+        """Write an `OptionEvent` into the activities; return its group, its own number where it begins one."""
+        number = len(self.activities)
+        group = number if group is None else group
+        self.activities.append(OptionEvent(number, kind, symbol, quantity, price, amount, now, group))
+        return group
+
     def market_value(self, symbol: str, now: int, held: Held | None = None) -> Decimal:
         """Return what a position is worth in dollars: at the bid when long, minus the ask when short."""
         quantity = (held or self.positions[symbol]).quantity

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from strikelake.contracts import OptionContract
-from strikelake.sandbox.books import Held, OptionEvent
+from strikelake.sandbox.books import Held
 from strikelake.sandbox.desk_orders import is_option
 from strikelake.sandbox.exchange import splits_of
 from strikelake.splits import adjust_contract
@@ -42,9 +42,9 @@ def _split_shares(desk: Desk, one: Split, moment: int) -> None:
     books.positions[one.ticker] = Held(whole, held.average_price * ratio.denominator / ratio.numerator)
     if whole == 0:
         del books.positions[one.ticker]
-    number = _write(desk, "SPLIT", one.ticker, whole - held.quantity, Decimal(0), moment, None)
+    group = books.note("SPLIT", one.ticker, whole - held.quantity, Decimal(0), moment)
     if cash:
-        _write(desk, "CIL", one.ticker, 0, cash, moment, number)
+        books.note("CIL", one.ticker, 0, cash, moment, group=group)
 
 
 def _adjust(desk: Desk, symbol: str, one: Split, moment: int) -> None:
@@ -55,14 +55,5 @@ def _adjust(desk: Desk, symbol: str, one: Split, moment: int) -> None:
     books.positions[after.occ_symbol] = Held(quantity, held.average_price / after.contracts)
     books.delivers[after.occ_symbol] = after.shares
     desk.board.adjusted[after.occ_symbol] = symbol, after.contracts
-    number = _write(desk, "SPLIT", symbol, -held.quantity, Decimal(0), moment, None)
-    _write(desk, "SPLIT", after.occ_symbol, quantity, Decimal(0), moment, number)
-
-
-def _write(
-    desk: Desk, kind: str, symbol: str, quantity: int, amount: Decimal, moment: int, group: int | None
-) -> int:
-    number = len(desk.books.activities)
-    group = number if group is None else group
-    desk.books.activities.append(OptionEvent(number, kind, symbol, quantity, None, amount, moment, group))
-    return group
+    group = books.note("SPLIT", symbol, -held.quantity, Decimal(0), moment)
+    books.note("SPLIT", after.occ_symbol, quantity, Decimal(0), moment, group=group)

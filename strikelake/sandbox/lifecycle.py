@@ -10,7 +10,6 @@ from strikelake.calendar import et_date, next_session, sessions
 from strikelake.contracts import MULTIPLIER, OptionContract, expiry_ns
 from strikelake.orders import Effect, Side
 from strikelake.sandbox.alpaca_json import money
-from strikelake.sandbox.books import OptionEvent
 from strikelake.sandbox.desk_orders import DeskLeg, RefusalError, Ticket, forbidden, is_option
 from strikelake.sandbox.desk_splits import split
 from strikelake.sandbox.exchange import current_session, splits_of
@@ -180,30 +179,13 @@ def _deliver(desk: Desk, contract: OptionContract, held: int, kind: str, moment:
     desk.books.cash += amount
     price = -amount / shares
     desk.books.move(contract.underlying, shares, price)
-    _write(desk, "OPTRD", contract.underlying, shares, price, amount, moment, group)
+    desk.books.note("OPTRD", contract.underlying, shares, amount, moment, price=price, group=group)
     desk.books.record(moment)
 
 
 def _remove(desk: Desk, contract: OptionContract, held: int, kind: str, amount: Decimal, moment: int) -> int:
     desk.books.move(contract.occ_symbol, -held, Decimal(0))
-    return _write(desk, kind, contract.occ_symbol, -held, None, amount, moment, None)
-
-
-def _write(
-    desk: Desk,
-    kind: str,
-    symbol: str,
-    quantity: int,
-    price: Decimal | None,
-    amount: Decimal,
-    moment: int,
-    group: int | None,
-) -> int:
-    """Write an activity; returns its group: its own number where it begins one."""
-    number = len(desk.books.activities)
-    group = number if group is None else group
-    desk.books.activities.append(OptionEvent(number, kind, symbol, quantity, price, amount, moment, group))
-    return group
+    return desk.books.note(kind, contract.occ_symbol, -held, amount, moment)
 
 
 def _long(desk: Desk, symbol: str) -> int:
