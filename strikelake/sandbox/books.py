@@ -148,7 +148,7 @@ class Books:
         price: Decimal | None = None,
         group: int | None = None,
     ) -> int:
-        """Write an `OptionEvent` into the activities; return its group, its own number where it begins one."""
+        """Write an `OptionEvent` into the activities; return its group: its number where it begins one."""
         number = len(self.activities)
         group = number if group is None else group
         self.activities.append(OptionEvent(number, kind, symbol, quantity, price, amount, now, group))
