@@ -103,7 +103,13 @@ def demo(
 
       strikelake demo --seed 11
     """
-    with _running(None, verbose=verbose, home="data/demo/prefect"):
+    from flows import kernels
+    from flows.settings import load
+
+    with (
+        kernels.compiled_aside(load(), "data/demo/kernels.log"),
+        _running(None, verbose=verbose, home="data/demo/prefect"),
+    ):
         from flows.demo import run_demo
 
         run_demo(seed=seed, sessions=sessions, console=Console())

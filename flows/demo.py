@@ -26,7 +26,7 @@ def run_demo(*, seed: int, sessions: int, console: Console) -> None:
     What earlier demos left below `data/demo` is removed, the simulated market is kept where seed and sessions
     are the same; models go into the MLflow experiment `strikelake-demo`.
     """
-    from flows import facts, kernels, tables
+    from flows import facts, tables
     from flows.live_trade import live_trade
     from flows.research import research
 
@@ -36,7 +36,6 @@ def run_demo(*, seed: int, sessions: int, console: Console) -> None:
         _remove(folder / name)
     began = time.perf_counter()
     with (
-        kernels.compiled_aside(folder / "kernels.log"),
         served(folder / "market", seed=seed, sessions=sessions) as sandbox,
         _environment(variables(sandbox, folder)),
     ):

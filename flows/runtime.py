@@ -5,12 +5,10 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
-from zlib import crc32
 
+from flows import kernels
 from flows.services import answers, prefect_server
-from strikelake import pricing, sandbox, vendors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,13 +16,6 @@ if TYPE_CHECKING:
     from flows.settings import Settings
 
 _SERVED = "http://127.0.0.1:4200/api"
-
-
-def _kernels() -> int:
-    """Return a checksum of the compiled sources: numba misses changes of what is compiled into a file."""
-    folders = [Path(folder) for package in (vendors, pricing, sandbox) for folder in package.__path__]
-    sources = [source for folder in folders for source in sorted(folder.glob("*.py"))]
-    return crc32(b"".join(source.read_bytes() for source in sources))
 
 
 @contextmanager
@@ -41,7 +32,7 @@ def prefect_api(settings: Settings, *, home: str, verbose: bool = False) -> Iter
         Whether Prefect's own log is printed.
     """
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO" if verbose else "CRITICAL")
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(settings.path(f".cache/numba-{_kernels()}")))
+    kernels.keep(settings)
     logging.basicConfig(level=settings.logging.level if verbose else "WARNING", format="%(message)s")
     url = os.environ.get("PREFECT_API_URL", _SERVED)
     with ExitStack() as stack:

@@ -1,6 +1,9 @@
 """Kernels compiled beside other work: who needs them waits, and only then."""
 
+import os
+import re
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,31 +24,48 @@ class Child:
 
 
 @pytest.fixture
-def child(monkeypatch):
+def settings(monkeypatch, tmp_path):
+    # Set first, so that whatever is set on the way is undone.
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "")
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
+    return SimpleNamespace(path=lambda relative: tmp_path / relative)
+
+
+@pytest.fixture
+def child(monkeypatch, tmp_path):
     made = Child()
 
     @contextmanager
     def process(command, *, log):
         assert command[-2:] == ["-m", "strikelake.pricing.warm"]
-        assert log.name == "kernels.log"
+        assert log == tmp_path / "kernels.log"
         yield made
 
     monkeypatch.setattr(kernels, "process", process)
     return made
 
 
-def test_who_needs_kernels_waits_once_and_says_so(child, tmp_path, monkeypatch):
+def test_who_needs_kernels_waits_once_and_says_so(child, settings, monkeypatch):
     steps = []
     monkeypatch.setattr(progress, "advance", lambda name: lambda *done: steps.append((name, *done)))
-    with kernels.compiled_aside(tmp_path / "kernels.log"):
+    with kernels.compiled_aside(settings, "kernels.log"):
         assert child.waits == 0
         kernels.ready()
         kernels.ready()
     assert (child.waits, steps) == (1, [("compiling", 0, 1), ("compiling", 1, 1)])
 
 
-def test_nobody_waits_where_nothing_is_compiled(child, tmp_path):
-    with kernels.compiled_aside(tmp_path / "kernels.log"):
+def test_nobody_waits_where_nothing_is_compiled(child, settings):
+    with kernels.compiled_aside(settings, "kernels.log"):
         pass
     kernels.ready()
     assert child.waits == 0
+
+
+def test_kernels_are_kept_by_their_sources(settings, tmp_path, monkeypatch):
+    kernels.keep(settings)
+    kept = os.environ["NUMBA_CACHE_DIR"]
+    assert re.fullmatch(rf"{tmp_path}/\.cache/numba-\d+", kept)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "elsewhere")
+    kernels.keep(settings)
+    assert os.environ["NUMBA_CACHE_DIR"] == "elsewhere"
