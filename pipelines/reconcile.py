@@ -152,12 +152,12 @@ def _foreign_orders(desk: OrderDesk, adopted: list[str]) -> list[str]:
 def _adopt_splits(account_id: str, desk: OrderDesk, splits: Iterable[Split]) -> list[str]:
     """Tell the journal of the splits that have come into force over what is held."""
     now, found = desk.clock.now(), []
+    holdings = desk.journal.trades(account_id).holdings
     for split in splits:
-        holdings = desk.journal.trades(account_id).holdings if split.effective_ns <= now else ()
         names = [
             holding.client_order_id
             for holding in holdings
-            if holding.underlying == split.ticker and holding.opened_at < split.effective_ns
+            if holding.underlying == split.ticker and holding.opened_at < split.effective_ns <= now
         ]
         if names and desk.journal.adopt(split, now):
             terms = f"{split.ratio.numerator} for {split.ratio.denominator}"
