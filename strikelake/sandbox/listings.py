@@ -183,7 +183,9 @@ def _ladders(
                 ladders[expiration] = {(entry.root, entry.strike): entry for entry in adjusted}
         for expiration in expirations(day, fund=stock.fund):
             ladder = ladders.setdefault(expiration, {})
-            for strike in _strikes(stock, spot, (expiration - day).days):
+            # A symbol from before a split is not given to another contract.
+            taken = {entry.strike for entry in ended.get(expiration, ()) if entry.root == stock.ticker}
+            for strike in set(_strikes(stock, spot, (expiration - day).days)) - taken:
                 ladder.setdefault((stock.ticker, strike), _Listed(stock.ticker, strike, index, last))
     return {day: [*ended.get(day, []), *ladder.values()] for day, ladder in ladders.items()}
 
