@@ -10,7 +10,7 @@ import numpy as np
 from strikelake.pricing.analytics import Analytics, check_limits, look_again
 from strikelake.pricing.arrays import FloatArray, broadcast, flat, in_blocks
 from strikelake.pricing.discrete import Dividends, kept
-from strikelake.pricing.statuses import MISSING_INPUT, NOT_CONVERGED, SOLVED
+from strikelake.pricing.statuses import MISSING_INPUT, SOLVED
 from strikelake.pricing.tasks import make_tasks, run_american, run_paying
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     Rows = NDArray[np.int64]
 
+
+_ONE_BOUNDARY, _EUROPEAN, _GRID = range(3)
 
 __all__ = ["Dividends", "Terms", "analyse_chain", "forwards", "price_chain", "value_chain"]
 
@@ -124,11 +126,10 @@ def analyse_chain(
     check_limits(tick, cap)
     columns, index = _columns(group, terms, price=price, sign=sign, spot=spot, strike=strike, years=years)
     found = Analytics.empty(index.size)
-    rows, european, unsolved, paying = _by_model(columns[1], columns[4], index, terms)
-    _paying(paying, columns, index, terms, found, (tick, cap, threads), given=False)
+    rows, european, grid = _by_model(columns[1], columns[4], index, terms)
+    _on_grid(grid, columns, index, terms, found, (tick, cap, threads), given=False)
     _analyse_european(european, columns, index, terms, found, (tick, cap, threads))
     _american(rows, columns, index, terms, found, (tick, cap, threads), given=False)
-    _blank(unsolved, found)
     return found
 
 
@@ -151,8 +152,8 @@ def value_chain(
     columns, index = _columns(group, terms, vol=vol, sign=sign, spot=spot, strike=strike, years=years)
     found = Analytics.empty(index.size)
     found.vol[:] = columns[0]
-    rows, european, unsolved, paying = _by_model(columns[1], columns[4], index, terms)
-    _paying(paying, columns, index, terms, found, (0.01, np.inf, threads), given=True)
+    rows, european, grid = _by_model(columns[1], columns[4], index, terms)
+    _on_grid(grid, columns, index, terms, found, (0.01, np.inf, threads), given=True)
     _american(rows, columns, index, terms, found, (0.01, np.inf, threads), given=True)
     vol_, *market = (np.ascontiguousarray(column[european]) for column in columns)
     rate, carry = terms.rate[index[european]], terms.carry(index[european], market[3])
@@ -165,7 +166,6 @@ def value_chain(
     for column, values in zip(found.columns()[2:], numbers, strict=True):
         column[european] = values
     found.code[european] = np.where(np.isnan(numbers[0]), MISSING_INPUT, SOLVED)
-    _blank(unsolved, found)
     return found
 
 
@@ -217,21 +217,24 @@ def _columns(
 
 def _by_model(
     sign: FloatArray, years: FloatArray, index: NDArray[np.integer], terms: Terms
-) -> tuple[Rows, Rows, Rows, Rows]:
-    """Return the rows with a boundary, European rows, those with two boundaries, and those with dividends."""
-    put = sign < 0.0
-    # A call is a put with rate and yield exchanged.
+) -> tuple[Rows, Rows, Rows]:
+    """Return the rows with one exercise boundary, European rows, and rows for the grid.
+
+    Those of the grid have dividends ahead, or two boundaries; `exercise_boundary` proves which have how many.
+    """
+    early = np.asarray(terms.american, np.bool_) & np.isfinite(terms.rate) & np.isfinite(terms.dividend_yield)
     kinds = []
+    # A call is a put with rate and yield exchanged.
     for rate, carry in ((terms.rate, terms.dividend_yield), (terms.dividend_yield, terms.rate)):
-        early = np.asarray(terms.american, np.bool_) & np.isfinite(rate) & np.isfinite(carry)
-        kinds.append(np.where(early & (rate > 0.0), 1, np.where(early & (carry < rate), 2, 0)))
-    kind = np.where(put, kinds[0][index], kinds[1][index])
+        one = (rate > 0.0) | ((rate == 0.0) & (carry < 0.0))
+        two = (rate < 0.0) & (carry < rate)
+        kinds.append(np.where(early & one, _ONE_BOUNDARY, np.where(early & two, _GRID, _EUROPEAN)))
+    kind = np.where(sign < 0.0, kinds[0][index], kinds[1][index])
     if terms.dividends is not None:
-        early = np.isfinite(terms.rate) & np.isfinite(terms.dividend_yield) & terms.american
-        kind[(terms.kept(index, years) < 1.0) & early[index]] = 3
-    kind[np.isnan(sign)] = 0
-    one, european, two, paying = (np.flatnonzero(kind == which) for which in (1, 0, 2, 3))
-    return one, european, two, paying
+        kind[(terms.kept(index, years) < 1.0) & early[index]] = _GRID
+    kind[np.isnan(sign)] = _EUROPEAN
+    one, european, grid = (np.flatnonzero(kind == which) for which in (_ONE_BOUNDARY, _EUROPEAN, _GRID))
+    return one, european, grid
 
 
 def _american(
@@ -256,7 +259,7 @@ def _american(
     run_american(tasks, columns, rates, found, given=given, tick=tick, cap=cap, threads=threads)
 
 
-def _paying(
+def _on_grid(
     rows: Rows,
     columns: list[FloatArray],
     index: NDArray[np.integer],
@@ -266,10 +269,12 @@ def _paying(
     *,
     given: bool,
 ) -> None:
-    if not rows.size or terms.dividends is None:
+    if not rows.size:
         return
     tick, cap, threads = limits
-    times, shares = terms.dividends.table(len(terms.rate))
+    times, shares = np.full((len(terms.rate), 1), np.inf), np.zeros((len(terms.rate), 1))
+    if terms.dividends is not None:
+        times, shares = terms.dividends.table(len(terms.rate))
     ahead = np.zeros(index.size, np.int64)
     ahead[rows] = np.sum(times[index[rows]] < columns[4][rows, None], axis=1)
     tasks = make_tasks(rows, index * (times.shape[1] + 1) + ahead, columns[1] < 0.0, columns[4])
@@ -319,10 +324,3 @@ def _analyse_european(
 def _theta(found: Analytics, spot: FloatArray, extra: FloatArray) -> None:
     """Take off the yield that stands for dividends: they do not leave day by day."""
     found.theta[:] -= extra * spot * found.delta
-
-
-def _blank(rows: Rows, found: Analytics) -> None:
-    """Say of the rows that no model here values them."""
-    found.code[rows] = NOT_CONVERGED
-    for column in found.columns()[1:]:
-        column[rows] = np.nan

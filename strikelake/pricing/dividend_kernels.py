@@ -179,7 +179,7 @@ def solve_grid(
                 for k in range(LANES):
                     exercised = side * (1.0 - spot[k])
                     held = side * (scalar_exp(-rate * now) - spot[k] * kept * scalar_exp(-carry * now))
-                    edge[k] = exercised if american else held
+                    edge[k] = max(exercised, held) if american else held
                 _advance(american, theta, size, rate, longest, low, up, pivot, payoff, edge, right, value)
             starting = False
         now = stop

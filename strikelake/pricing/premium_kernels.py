@@ -1,160 +1,223 @@
-"""Value and slopes of American rows, given the early-exercise boundary, compiled.
+"""American rows given their cell's table: Newton's method for the volatility, and value and slopes, compiled.
 
-Rows are puts with strike 1 (`exercise_boundary` says why that is enough). Their value is the European one
-plus the early-exercise premium
+Rows are puts with strike 1 (`exercise_boundary` says why that is enough), worth the European put plus the
+early-exercise premium exp(f(u, vol)) of the table (`premium_tables`). Every slope is the formula's own.
 
-    int_0^T r exp(-r m) N(-d2) - q S exp(-q m) N(-d1) dm,   d at S / B(T - m) and m.
-
-ln(B) / vol at each point of that integral is a polynomial in ln(vol), solved once for a whole task: rows of
-one rate and yield whose times differ by a few per cent. Between the shortest and the longest of these it is
-linear in the root of time. Slopes are those of the formula, with the boundary's own movement.
-
-Sources: I. Kim, "The analytic valuation of American options", Review of Financial Studies 1990, and P. Carr,
-R. Jarrow and R. Myneni, "Alternative characterizations of American put options", Mathematical Finance 1992.
+In the money, the time value over exercising at once is nearly a square near the boundary, so that Newton's
+step is taken for its root; below the boundary, where there is nothing to follow, the step leads just above it.
 """
 
 from __future__ import annotations
 
-from math import sqrt as scalar_sqrt
 from typing import Any
 
-from strikelake.pricing.elementary import exp, fma, ln, loop, normal, power_series, select
+from strikelake.pricing.elementary import clip, exp, fma, inlined, ln, loop, normal, power_series, select, sqrt
+from strikelake.pricing.polynomials import coefficients, power_surface
+from strikelake.pricing.premium_tables import (
+    DISTANCE,
+    FAR,
+    FEW_U,
+    FEW_VOL,
+    LN_LIMIT,
+    LN_LONGEST,
+    LN_LOW,
+    NEARER,
+    PER_SPAN,
+    PER_WIDTH,
+    POWERS_U,
+    POWERS_VOL,
+    SHORTER,
+    SURFACE,
+    SWAY,
+)
 
-LN_SPOT, SPOT, YEARS, ROOT, BLEND, VOL, PLACE, PRICED, VEGA, DELTA, GAMMA, RHO = range(12)
-"""Columns of a block of rows: ln(S), S, time, its root, where that is between the task's shortest (0) and its
-longest (1), volatility, its place on [-1, 1]; and what is found. The search has more (`american_kernels`)."""
+LN_SPOT, SPOT, YEARS, LN_YEARS, ROOT, BOND, STOCK, LN_FORWARD, VALUE, SCALE, VOL = range(11)
+LOW, HIGH, STEP, DELTA, GAMMA, VEGA, THETA, RHO = range(11, 19)
+COLUMNS = 19
+"""Columns of a block of rows: ln(S), S, time, its logarithm and root, the discount factor, S less its yield,
+ln(F), price, what a share of the scale is worth in dollars, and volatility; then the bracket around the
+volatility, its last step, and the slopes in dollars."""
+
+_BLOCK = 1_024  # rows whose columns stay in the processor's cache
+_STILL = 1e-9
+_JUMP, _NEAR = 0.1, 3e-3  # deviations above the boundary: where a row below it goes, and what counts as below
+
+_distance, _nearer = coefficients(DISTANCE, POWERS_VOL), coefficients(NEARER, FEW_VOL)
+_whole, _shorter = coefficients(SURFACE, POWERS_U * POWERS_VOL), coefficients(SHORTER, FEW_U * FEW_VOL)
+_sway = coefficients(SWAY, FEW_U * FEW_VOL)
+_surface, _few_surface = power_surface(POWERS_U, POWERS_VOL), power_surface(FEW_U, FEW_VOL)
+_scalars = coefficients(0, DISTANCE)
+
+
+@inlined
+def _above(scalars: Any, distance: Any, nearer: Any, ln_spot: Any, ln_years: Any, vol: Any, s: Any) -> Any:
+    """Return the deviations above the boundary, their slope in ln(vol), and the places of vol and time."""
+    place = fma(ln(vol) - scalars[LN_LOW], scalars[PER_WIDTH], -1.0)
+    time = (ln_years - scalars[LN_LONGEST]) * scalars[PER_SPAN]
+    far, far_slope = power_series(distance, place)
+    near, near_slope = power_series(nearer, place)
+    from_limit = (ln_spot - scalars[LN_LIMIT]) / s
+    slope = fma(fma(time, near_slope, far_slope), scalars[PER_WIDTH], -from_limit)
+    return from_limit + fma(time, near, far), slope, place, time
+
+
+@inlined
+def _european(bond: Any, stock: Any, ln_forward: Any, s: Any) -> Any:
+    """Return N(-d2) and N(-d1) times what they multiply, and the stock times the density."""
+    d1 = ln_forward / s + 0.5 * s
+    n1, density = normal(-d1)
+    n2, _ = normal(s - d1)
+    return bond * n2, stock * n1, stock * density
 
 
 @loop
-def european(rate: float, carry: float, ln_low: float, per_width: float, block: Any) -> None:
-    """Start value and vega with the European ones; place each volatility on [-1, 1]."""
-    value, vega, place = block[PRICED], block[VEGA], block[PLACE]
-    ln_spot, spot, years, root, vol = block[LN_SPOT], block[SPOT], block[YEARS], block[ROOT], block[VOL]
-    for i in range(value.size):
-        s = vol[i] * root[i]
-        place[i] = fma(ln(vol[i]) - ln_low, per_width, -1.0)
-        bond, stock = exp(-rate * years[i]), spot[i] * exp(-carry * years[i])
-        d1 = (ln_spot[i] + (rate - carry) * years[i]) / s + 0.5 * s
-        n1, density = normal(-d1)
-        n2, _ = normal(s - d1)
-        value[i] = bond * n2 - stock * n1
-        vega[i] = stock * density * root[i]
+def _newton(table: Any, low: float, high: float, block: Any, first: int, last: int) -> None:
+    """Move each volatility once: Newton's step, or the middle of what is left of its bracket."""
+    scalars, distance, nearer = _scalars(table), _distance(table), _nearer(table)
+    whole, shorter = _whole(table), _shorter(table)
+    ln_spot, spot, ln_years = (
+        block[LN_SPOT][first:last],
+        block[SPOT][first:last],
+        block[LN_YEARS][first:last],
+    )
+    root, bond, stock = block[ROOT][first:last], block[BOND][first:last], block[STOCK][first:last]
+    ln_forward, wanted, vol = (
+        block[LN_FORWARD][first:last],
+        block[VALUE][first:last],
+        block[VOL][first:last],
+    )
+    below, above, step = block[LOW][first:last], block[HIGH][first:last], block[STEP][first:last]
+    for i in range(last - first):
+        at = vol[i]
+        s = at * root[i]
+        u, u_slope, place, time = _above(scalars, distance, nearer, ln_spot[i], ln_years[i], at, s)
+        z = clip(fma(u, 2.0 / FAR, -1.0), -1.0, 1.0)
+        f, f_z, _, f_place = _surface(whole, z, place)
+        g, g_z, _, g_place = _few_surface(shorter, z, place)
+        e = exp(fma(time, g, f))
+        by_vol = e * fma(fma(time, g_z, f_z), u_slope * (2.0 / FAR), fma(time, g_place, f_place) * scalars[1])
+        owed, held, dense = _european(bond[i], stock[i], ln_forward[i], s)
+        vega = fma(dense, root[i], by_vol / at)
+
+        exercised = select(spot[i] < 1.0, 1.0 - spot[i], 0.0)
+        left, sought = owed - held + e - exercised, wanted[i] - exercised
+        sunk = (ln_spot[i] < 0.0) & ((u < _NEAR) | (left <= 0.0))
+        gap = select(sunk, -sought, left - sought)
+        damped = select(ln_spot[i] < 0.0, 2.0 / (1.0 + sqrt(sought / select(left > 0.0, left, 1.0))), 1.0)
+        change = select(sunk, at * (_JUMP - u) / u_slope, -gap / vega * damped)
+        rising = select(sunk, u_slope, vega) > 0.0
+        under, over = select(gap < 0.0, at, below[i]), select(gap < 0.0, above[i], at)
+        moved = at + change
+        still = (abs(change) <= _STILL * at) & rising  # rounding may have shut the bracket
+        inside = (still | ((moved > under) & (moved < over) & rising)) & (moved > 0.0)
+        moved = select(inside, moved, sqrt(under * over))
+        below[i], above[i], vol[i] = under, over, moved
+        step[i] = select(inside & ~sunk, moved - at, high - low)
 
 
 @loop
-def european_slopes(rate: float, carry: float, of_carry: float, block: Any) -> None:
-    """Start delta, gamma and the slope in the rate, or in the yield where `of_carry` is 1."""
-    delta, gamma, rho = block[DELTA], block[GAMMA], block[RHO]
-    ln_spot, spot, years, root, vol = block[LN_SPOT], block[SPOT], block[YEARS], block[ROOT], block[VOL]
-    for i in range(delta.size):
-        s = vol[i] * root[i]
-        bond, stock = exp(-rate * years[i]), exp(-carry * years[i])
-        d1 = (ln_spot[i] + (rate - carry) * years[i]) / s + 0.5 * s
-        n1, density = normal(-d1)
-        n2, _ = normal(s - d1)
-        delta[i] = -stock * n1
-        gamma[i] = stock * density / (spot[i] * s)
-        rho[i] = years[i] * select(of_carry > 0.0, spot[i] * stock * n1, -bond * n2)
-
-
-@loop
-def premium(
-    lag: float, rates: Any, bonds: Any, stocks: Any, level: Any, back: Any, per_width2: float, block: Any
-) -> None:
-    """Add one point of the integral to value and vega.
+def search(rounds: int, tables: Any, starts: Any, brackets: Any, block: Any) -> None:
+    """Move the volatilities of each cell's rows by some rounds.
 
     Parameters
     ----------
-    lag
-        The point's share of each row's time.
-    rates
-        Rate and yield.
-    bonds, stocks
-        Weight times discount factor of the rate and of the yield: at the shortest time, and what the longest
-        adds.
-    level, back
-        ln(B) / vol in powers of the volatility's place: at the shortest time, and what the longest adds.
-    per_width2
-        How fast the place moves with ln(vol).
+    tables
+        (c, SIZE).
+    starts
+        Where each cell's rows begin; (c + 1,).
+    brackets
+        Lowest and highest volatility of each cell; (c, 2).
     block
-        (columns, n).
+        (COLUMNS, n). VOL moves, LOW and HIGH close in on it, STEP is the last change.
     """
-    value, vega = block[PRICED], block[VEGA]
-    ln_spot, spot, years, root = block[LN_SPOT], block[SPOT], block[YEARS], block[ROOT]
-    vol, blend, place = block[VOL], block[BLEND], block[PLACE]
-    rate, carry = rates
-    bond_now, bond_more, stock_now, stock_more = (
-        rate * bonds[0],
-        rate * bonds[1],
-        carry * stocks[0],
-        carry * stocks[1],
-    )
-    drift, root_lag = (rate - carry) * lag, scalar_sqrt(lag)
-    per_root_lag = 1.0 / root_lag
-    for i in range(value.size):
-        at, rise = power_series(level, place[i])
-        more, more_rise = power_series(back, place[i])
-        at, rise = fma(blend[i], more, at), fma(blend[i], more_rise, rise)
-        per_vol, per_passed = 1.0 / vol[i], per_root_lag / root[i]
-        half = 0.5 * vol[i] * root[i] * root_lag
-        d = (fma(drift, years[i], ln_spot[i]) * per_vol - at) * per_passed
-        n1, density1 = normal(-(d + half))
-        n2, density2 = normal(half - d)
-        bond = years[i] * fma(blend[i], bond_more, bond_now)
-        stock = years[i] * spot[i] * fma(blend[i], stock_more, stock_now)
-        value[i] += bond * n2 - stock * n1
-        bond, stock = bond * density2, stock * density1
-        fixed = bond * (d + half) - stock * (d - half)
-        moving = (bond - stock) * per_passed * fma(rise, per_width2, at)
-        vega[i] += (fixed + moving) * per_vol
+    for cell in range(starts.size - 1):
+        for first in range(starts[cell], starts[cell + 1], _BLOCK):
+            last = min(first + _BLOCK, starts[cell + 1])
+            for _ in range(rounds):
+                _newton(tables[cell], brackets[cell, 0], brackets[cell, 1], block, first, last)
 
 
 @loop
-def premium_slopes(
-    lag: float,
+def _slopes(
+    put: bool,
+    given: bool,
     rates: Any,
-    of_carry: float,
-    bonds: Any,
-    stocks: Any,
-    level: Any,
-    back: Any,
-    sway: Any,
-    per_width2: float,
+    table: Any,
     block: Any,
+    first: int,
+    last: int,
 ) -> None:
-    """Add one point of the integral to value and to every slope.
-
-    `of_carry` is 1 where rho is the slope in the yield; `sway` is what that rate adds to ln(B) / vol, in
-    powers of the volatility's place. The others are those of `premium`.
-    """
-    value, vega, delta, gamma, rho = block[PRICED], block[VEGA], block[DELTA], block[GAMMA], block[RHO]
-    ln_spot, spot, years, root = block[LN_SPOT], block[SPOT], block[YEARS], block[ROOT]
-    vol, blend, place = block[VOL], block[BLEND], block[PLACE]
+    scalars, distance, nearer = _scalars(table), _distance(table), _nearer(table)
+    whole, shorter, sway = _whole(table), _shorter(table), _sway(table)
+    ln_spot, spot, ln_years = (
+        block[LN_SPOT][first:last],
+        block[SPOT][first:last],
+        block[LN_YEARS][first:last],
+    )
+    root, bond, stock = block[ROOT][first:last], block[BOND][first:last], block[STOCK][first:last]
+    ln_forward, scale, vol = (
+        block[LN_FORWARD][first:last],
+        block[SCALE][first:last],
+        block[VOL][first:last],
+    )
+    years, value = block[YEARS][first:last], block[VALUE][first:last]
+    delta, gamma, vega = block[DELTA][first:last], block[GAMMA][first:last], block[VEGA][first:last]
+    theta, rho = block[THETA][first:last], block[RHO][first:last]
     rate, carry = rates
-    drift, root_lag, towards = (rate - carry) * lag, scalar_sqrt(lag), 2.0 * of_carry - 1.0
-    per_root_lag = 1.0 / root_lag
-    for i in range(value.size):
-        at, rise = power_series(level, place[i])
-        more, more_rise = power_series(back, place[i])
-        shift, _ = power_series(sway, place[i])
-        at, rise = fma(blend[i], more, at), fma(blend[i], more_rise, rise)
-        per_vol, per_passed, per_spot = 1.0 / vol[i], per_root_lag / root[i], 1.0 / spot[i]
-        half, per_s = 0.5 * vol[i] * root[i] * root_lag, per_vol * per_passed
-        d = (fma(drift, years[i], ln_spot[i]) * per_vol - at) * per_passed
-        n1, density1 = normal(-(d + half))
-        n2, density2 = normal(half - d)
-        bond = years[i] * fma(blend[i], bonds[1], bonds[0])
-        stock = years[i] * spot[i] * fma(blend[i], stocks[1], stocks[0])
-        passed = years[i] * lag
-        own = select(of_carry > 0.0, (carry * passed - 1.0) * stock * n1, (1.0 - rate * passed) * bond * n2)
-        bond, stock = rate * bond, carry * stock
-        value[i] += bond * n2 - stock * n1
-        delta[i] -= stock * per_spot * n1
-        bond, stock = bond * density2, stock * density1
-        fixed = bond * (d + half) - stock * (d - half)
-        moving = (bond - stock) * per_passed
-        vega[i] += fma(moving, fma(rise, per_width2, at), fixed) * per_vol
-        delta[i] += (stock - bond) * per_s * per_spot
-        bent = bond * fma(d - half, per_s, 1.0) + stock * fma(-(d + half), per_s, 1.0)
-        gamma[i] += bent * per_s * per_spot * per_spot
-        rho[i] += own + moving * fma(towards * passed, per_vol, shift)
+    for i in range(last - first):
+        at, x = vol[i], spot[i]
+        s = at * root[i]
+        u, u_slope, place, time = _above(scalars, distance, nearer, ln_spot[i], ln_years[i], at, s)
+        z = clip(fma(u, 2.0 / FAR, -1.0), -1.0, 1.0)
+        f, f_z, f_zz, f_place = _surface(whole, z, place)
+        g, g_z, g_zz, g_place = _few_surface(shorter, z, place)
+        shift, _, _, _ = _few_surface(sway, z, place)
+        e = exp(fma(time, g, f))
+        f_u, f_uu = fma(time, g_z, f_z) * (2.0 / FAR), fma(time, g_zz, f_zz) * (4.0 / (FAR * FAR))
+        by_vol = e * fma(f_u, u_slope, fma(time, g_place, f_place) * scalars[1])
+        owed, held, dense = _european(bond[i], stock[i], ln_forward[i], s)
+        per_s, per_spot = 1.0 / s, 1.0 / x
+        worth = owed - held + e
+        slope = (e * f_u * per_s - held) * per_spot
+        bend = (dense * per_s + e * per_s * fma(fma(f_u, f_u, f_uu), per_s, -f_u)) * per_spot * per_spot
+        sway_ = fma(dense, root[i], by_vol / at)
+        by_rate = fma(e, shift, years[i] * select(put, -owed, held))
+
+        # Where a volatility is given and exercising now is best, those of the exercise.
+        kept = select(given & (x < 1.0) & ((u <= 0.0) | (worth <= 1.0 - x)), 0.0, 1.0)
+        worth, slope = select(kept > 0.0, worth, 1.0 - x), select(kept > 0.0, slope, -1.0)
+        bend, sway_, by_rate = kept * bend, kept * sway_, kept * by_rate
+
+        # A call is worth its spot S times p(K / S). Theta is what Black and Scholes' equation leaves.
+        market = select(put, scale[i] * x, scale[i])
+        slope, bend = (
+            select(put, slope, worth - x * slope),
+            select(put, bend, x * x * bend) / scale[i],
+        )
+        dollars = scale[i] * worth
+        decay = rate * dollars - (rate - carry) * market * slope - 0.5 * at * at * market * market * bend
+        value[i] = select(given, dollars, value[i])
+        delta[i], gamma[i], vega[i] = slope, bend, scale[i] * sway_
+        theta[i], rho[i] = kept * decay, scale[i] * by_rate
+
+
+@loop
+def slopes(
+    given: bool, puts: Any, rates: Any, carries: Any, tables: Any, starts: Any, block: Any
+) -> None:
+    """Write the slopes of each cell's rows at their volatilities, in dollars per share.
+
+    Parameters
+    ----------
+    given
+        Whether the volatilities were the question: VALUE then takes dollars, and rows where exercising now is
+        best have its slopes.
+    puts, rates, carries
+        Of each cell, the market's; (c,).
+    tables, starts, block
+        As in `search`.
+    """
+    for cell in range(starts.size - 1):
+        for first in range(starts[cell], starts[cell + 1], _BLOCK):
+            last = min(first + _BLOCK, starts[cell + 1])
+            _slopes(puts[cell], given, (rates[cell], carries[cell]), tables[cell], block, first, last)

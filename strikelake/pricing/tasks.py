@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _RATIO = log(1.1)  # times of one task differ by no more than a tenth
 _BUCKETS = 4_096
 _TASK_COST = 100  # rows that cost as much as a boundary
+_PIECE = 32_768  # work of a piece, in rows, so that what is found on the way stays in the processor's cache
 _PIECES = 8  # parts per thread, so that none waits long for the last
 
 
@@ -50,7 +51,7 @@ class Tasks:
         work = np.cumsum(np.diff(self.starts) + _TASK_COST)
         if not work.size:
             return []
-        count = 1 if threads == 1 else threads * _PIECES
+        count = max(threads * _PIECES if threads > 1 else 1, int(work[-1]) // _PIECE)
         ends = np.searchsorted(work, work[-1] * np.arange(1, count + 1) / count)
         edges = np.unique(np.r_[0, np.minimum(ends + 1, work.size)])
         return [(int(first), int(last)) for first, last in pairwise(edges)]
@@ -103,32 +104,14 @@ def run_american(
     given
         Whether `found.vol` holds volatilities; values then go to `found.error`.
     """
-    from strikelake.pricing.american_kernels import analyse_tasks
-    from strikelake.pricing.exercise_boundary import tables
+    from strikelake.pricing.american_search import Terms, analyse_tasks
 
-    price, sign, spot, strike, years = columns
-    puts = sign[tasks.firsts()] < 0.0
-    nodes = tables()
+    puts = columns[1][tasks.firsts()] < 0.0
 
     def work(first: int, last: int) -> None:
-        analyse_tasks(
-            given,
-            first,
-            last,
-            tasks.starts,
-            puts,
-            *rates,
-            tasks.order,
-            price,
-            spot,
-            strike,
-            years,
-            tick,
-            cap,
-            nodes.outer_weights,
-            *nodes.of_boundary(),
-            *found.columns(),
-        )
+        terms = Terms(puts[first:last], rates[0][first:last], rates[1][first:last])
+        starts = tasks.starts[first : last + 1]
+        analyse_tasks(starts, tasks.order, terms, columns, found, given=given, tick=tick, cap=cap)
 
     in_threads(work, tasks.pieces(threads), threads)
 
