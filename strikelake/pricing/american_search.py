@@ -195,7 +195,9 @@ def _attempt(
     as_puts = (np.where(puts, rates, carries), np.where(puts, carries, rates))
     fill_tables(*as_puts, ~puts, cells.reach, *nodes().arguments(), tables)
     part = np.empty((COLUMNS, waiting.size))
-    np.take(block[: VOL + 1], waiting[cells.order], axis=1, out=part[: VOL + 1])
+    rows = waiting[cells.order]
+    for column in range(VOL + 1):
+        np.take(block[column], rows, out=part[column], mode="clip")  # which copies no buffer, as "raise" does
     reason = np.full(waiting.size, SOLVED, np.int8)
     if not given:
         _search(cells, tables, part, reason, cap)

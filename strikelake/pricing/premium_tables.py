@@ -48,7 +48,7 @@ ln(T) of the longest time and what takes ln(T) to 0 there and to 1 at the shorte
 place, the deviations from X to B at the longest time and what the shortest adds, and in powers of u and of the
 place, ln(e) at the longest time, what the shortest adds, and what a unit of rate adds."""
 
-_TIMES, _INNER, _OUTER = 8, 8, 16
+_TIMES, _INNER, _OUTER = 6, 10, 16
 _BUMP = 1e-3
 _TINY = 1e-8  # rate times years below which the premium is no more than rounding
 _NOTHING = -690.0
@@ -68,6 +68,8 @@ class Nodes:
         From H at the nodes (and 0) to H at u, for each node and volatility; (l, n + 1, n VOLS).
     outer_lags, outer_weights
         Share of the time that has passed and weight of it in the premium's integral; (p,).
+    outer
+        From H at the nodes to H at those points; (p, n + 1).
     chebyshev
         From H at the nodes to its Chebyshev coefficients in 2 sqrt(tau / T) - 1; (n + 1, n + 1).
     vols, deviations, few_deviations
@@ -83,6 +85,7 @@ class Nodes:
     inner: FloatArray
     outer_lags: FloatArray
     outer_weights: FloatArray
+    outer: FloatArray
     chebyshev: FloatArray
     vols: FloatArray
     deviations: FloatArray
@@ -97,7 +100,7 @@ class Nodes:
         rule, outer = (self.points, self.weights, self.lags), (self.outer_lags, self.outer_weights)
         places = (self.vols, self.deviations, self.few_deviations)
         powers = (self.to_vol, self.to_few_vol, self.to_u, self.to_few_u)
-        return self.times, rule, self.inner, outer, self.chebyshev, places, powers
+        return self.times, rule, self.inner, outer, self.outer, self.chebyshev, places, powers
 
 
 @cache
@@ -113,6 +116,7 @@ def nodes() -> Nodes:
     left = np.sqrt(times[:, None] * (1.0 - lags))
     inner = chebyshev.chebvander(2.0 * left - 1.0, _TIMES) @ to_chebyshev
     outer_points, outer_weights = legendre.leggauss(_OUTER)
+    outer_lags = 0.25 * (1.0 + outer_points) ** 2
     vols, some, few = (np.cos(np.pi * (np.arange(n) + 0.5) / n) for n in (VOLS, POWERS_U, FEW_U))
     return Nodes(
         times=times,
@@ -120,8 +124,9 @@ def nodes() -> Nodes:
         weights=weights,
         lags=lags,
         inner=np.repeat(np.moveaxis(inner, 0, -1), VOLS, axis=-1),
-        outer_lags=0.25 * (1.0 + outer_points) ** 2,
+        outer_lags=outer_lags,
         outer_weights=0.5 * outer_weights * (1.0 + outer_points),
+        outer=chebyshev.chebvander(2.0 * np.sqrt(1.0 - outer_lags) - 1.0, _TIMES) @ to_chebyshev,
         chebyshev=np.asarray(to_chebyshev, dtype=np.float64),
         vols=vols,
         deviations=0.5 * FAR * (some + 1.0),
@@ -146,50 +151,50 @@ def _to_powers(places: FloatArray, kept: int) -> FloatArray:
 
 
 @loop
-def _levels(share: float, ln_limit: float, chebyshev: Any, h: Any, levels: Any) -> None:
-    """Write ln(B) at a share of the solved time, for each volatility."""
-    z = 2.0 * scalar_sqrt(share) - 1.0
-    for i in range(VOLS):
-        levels[i] = 0.0
-    before, basis = z, 1.0
-    for k in range(chebyshev.shape[0]):
-        for j in range(chebyshev.shape[1]):
-            weight = basis * chebyshev[k, j]
+def _levels(ln_limit: float, from_nodes: Any, h: Any, levels: Any) -> None:
+    """Write ln(B) where `from_nodes` (p, n + 1) interpolates to, for each volatility; (p, VOLS)."""
+    for j in range(levels.shape[0]):
+        for i in range(VOLS):
+            levels[j, i] = 0.0
+        for k in range(h.shape[0]):
             for i in range(VOLS):
-                levels[i] += weight * h[j, i]
-        before, basis = basis, (z if k == 0 else 2.0 * z * basis - before)
-    for i in range(VOLS):
-        levels[i] = ln_limit - sqrt(select(levels[i] > 0.0, levels[i], 0.0))
+                levels[j, i] += from_nodes[j, k] * h[k, i]
+        for i in range(VOLS):
+            levels[j, i] = ln_limit - sqrt(select(levels[j, i] > 0.0, levels[j, i], 0.0))
+
+
+@loop
+def _interpolate(shares: Any, chebyshev: Any, from_nodes: Any) -> None:
+    """Write the weights that interpolate H to shares of the solved time; (p, n + 1)."""
+    for j in range(shares.size):
+        z = 2.0 * scalar_sqrt(shares[j]) - 1.0
+        before, basis = z, 1.0
+        for m in range(chebyshev.shape[1]):
+            from_nodes[j, m] = 0.0
+        for k in range(chebyshev.shape[0]):
+            for m in range(chebyshev.shape[1]):
+                from_nodes[j, m] += basis * chebyshev[k, m]
+            before, basis = basis, (z if k == 0 else 2.0 * z * basis - before)
 
 
 @loop
 def _ln_premiums(
-    rate: float,
-    carry: float,
-    years: float,
-    share: float,
-    outer: Any,
-    chebyshev: Any,
-    vols: Any,
-    h: Any,
-    ln_spots: Any,
-    values: Any,
+    rate: float, carry: float, years: float, outer: Any, levels: Any, vols: Any, ln_spots: Any, values: Any
 ) -> None:
-    """Write ln(e) at `ln_spots` (k, VOLS); `years` is `share` of the time the boundary was solved for."""
+    """Write ln(e) at `ln_spots` (k, VOLS); `levels` (p, VOLS) is ln(B) at the integral's points."""
     lags, weights = outer
-    ln_limit = limit_at_expiration(rate, carry)
-    levels, flat, ln_spot = np.empty(VOLS), values.reshape(values.size), ln_spots.reshape(values.size)
+    flat, ln_spot = values.reshape(values.size), ln_spots.reshape(values.size)
     spot, level, s = np.empty(flat.size), np.empty(flat.size), np.empty(flat.size)
     for i in range(flat.size):
         flat[i], spot[i] = 0.0, exp(ln_spot[i])
     for j in range(lags.size):
         passed = years * lags[j]
-        _levels(share * (1.0 - lags[j]), ln_limit, chebyshev, h, levels)
         root, drift = scalar_sqrt(passed), (rate - carry) * passed
         bond = years * weights[j] * rate * scalar_exp(-rate * passed)
         stock = years * weights[j] * carry * scalar_exp(-carry * passed)
-        for i in range(flat.size):
-            level[i], s[i] = levels[i % VOLS] - drift, vols[i % VOLS] * root
+        for k in range(values.shape[0]):
+            for i in range(VOLS):
+                level[k * VOLS + i], s[k * VOLS + i] = levels[j, i] - drift, vols[i] * root
         for i in range(flat.size):
             d1 = (ln_spot[i] - level[i]) / s[i] + 0.5 * s[i]
             n1, _ = normal(-d1)
@@ -217,13 +222,55 @@ def _to_surface(to_u: Any, to_vol: Any, values: Any, coefficients: Any) -> None:
 
 @loop
 def _place(
-    rate: float, carry: float, years: float, distance: Any, vols: Any, deviations: Any, ln_spots: Any
+    ln_limit: float, years: float, distance: Any, vols: Any, deviations: Any, ln_spots: Any
 ) -> None:
     """Write the logarithms of the spots some deviations above the boundary, which is `distance` below X."""
-    ln_limit, root = limit_at_expiration(rate, carry), scalar_sqrt(years)
+    root = scalar_sqrt(years)
     for k in range(deviations.size):
         for i in range(VOLS):
             ln_spots[k, i] = ln_limit + (deviations[k] - distance[i]) * vols[i] * root
+
+
+@loop
+def _multiply(matrix: Any, vector: Any, product: Any) -> None:
+    """Write the product of a matrix and a vector."""
+    for a in range(matrix.shape[0]):
+        total = 0.0
+        for b in range(matrix.shape[1]):
+            total += matrix[a, b] * vector[b]
+        product[a] = total
+
+
+@loop
+def _add_shorter(
+    terms: Any, span: Any, outer: Any, chebyshev: Any, vols: Any, places: Any, powers: Any, solved: Any, table: Any
+) -> None:
+    """Write what the shortest time adds to the distance and to the premium.
+
+    `terms` is rate, yield and ln(X), `span` the shortest and the longest time, and `solved` is H, the distance
+    of the boundary at the longest time and ln(e) there at few deviations.
+    """
+    rate, carry, ln_limit = terms
+    shortest, longest = span
+    h, far, base = solved
+    near, level, shares = np.empty(VOLS), np.empty((1, VOLS)), np.full(1, shortest / longest)
+    from_nodes = np.empty((outer[0].size, h.shape[0]))
+    ln_spots, values, levels = np.empty_like(base), np.empty_like(base), np.empty((outer[0].size, VOLS))
+    table[PER_SPAN] = 1.0 / log(shortest / longest)
+    _interpolate(shares, chebyshev, from_nodes[:1])
+    _levels(0.0, from_nodes[:1], h, level)
+    for i in range(VOLS):
+        near[i] = -level[0, i] / (vols[i] * scalar_sqrt(shortest)) - far[i]
+    _multiply(powers[1], near, table[NEARER:SURFACE])
+    for i in range(VOLS):  # where the few powers put it
+        near[i] = far[i]
+        for b in range(FEW_VOL):
+            near[i] += table[NEARER + b] * places[0][i] ** b
+    _place(ln_limit, shortest, near, vols, places[2], ln_spots)
+    _interpolate(shares[0] * (1.0 - outer[0]), chebyshev, from_nodes)
+    _levels(ln_limit, from_nodes, h, levels)
+    _ln_premiums(rate, carry, shortest, outer, levels, vols, ln_spots, values)
+    _to_surface(powers[3], powers[1], values - base, table[SHORTER:SWAY])
 
 
 @loop
@@ -236,17 +283,14 @@ def _fill(
     rule: Any,
     inner: Any,
     outer: Any,
+    from_nodes: Any,
     chebyshev: Any,
     places: Any,
     powers: Any,
-    boundaries: Any,
     table: Any,
 ) -> None:
     """Write a cell's table; `reach` is ln(vol) at -1 and 1 and the shortest and longest time."""
     ln_low, ln_high, shortest, longest = reach
-    vols, far, near = np.empty(VOLS), np.empty(VOLS), np.empty(VOLS)
-    for i in range(VOLS):
-        vols[i] = scalar_exp(ln_low + 0.5 * (ln_high - ln_low) * (places[0][i] + 1.0))
     ln_limit = limit_at_expiration(rate, carry)
     table[:] = 0.0
     table[LN_LOW], table[PER_WIDTH] = ln_low, 2.0 / (ln_high - ln_low)
@@ -254,51 +298,32 @@ def _fill(
     if max(rate, -carry) * longest < _TINY:
         table[DISTANCE], table[SURFACE] = FAR, _NOTHING
         return
+    vols, far, levels = np.empty(VOLS), np.empty(VOLS), np.empty((outer[0].size, VOLS))
+    h, bumped = np.empty((times.size + 1, VOLS)), np.empty((times.size + 1, VOLS))
+    ln_spots, values = np.empty((POWERS_U + FEW_U, VOLS)), np.empty((POWERS_U + FEW_U, VOLS))
+    for i in range(VOLS):
+        vols[i] = scalar_exp(ln_low + 0.5 * (ln_high - ln_low) * (places[0][i] + 1.0))
     # Down in the yield, for from r = 0, q < 0 up might lead to where there is no boundary.
     bump = _BUMP * max(rate, 0.01)
     bumps = (0.0, -bump) if of_carry else (bump, 0.0)
-    h, bumped = boundaries
     solve_boundary(rate, carry, longest, bumps, times, rule, inner, vols, h, bumped)
-
-    ln_spots, values = np.empty((POWERS_U, VOLS)), np.empty((POWERS_U, VOLS))
-    few_spots, base, other = np.empty((FEW_U, VOLS)), np.empty((FEW_U, VOLS)), np.empty((FEW_U, VOLS))
     for i in range(VOLS):
         far[i] = sqrt(h[0, i]) / (vols[i] * scalar_sqrt(longest))
     to_vol, to_few_vol, to_u, to_few_u = powers
-    for b in range(POWERS_VOL):
-        for i in range(VOLS):
-            table[DISTANCE + b] += to_vol[b, i] * far[i]
-    _place(rate, carry, longest, far, vols, places[1], ln_spots)
-    _ln_premiums(rate, carry, longest, 1.0, outer, chebyshev, vols, h, ln_spots, values)
-    _to_surface(to_u, to_vol, values, table[SURFACE:SHORTER])
-    _place(rate, carry, longest, far, vols, places[2], few_spots)
-    _ln_premiums(rate, carry, longest, 1.0, outer, chebyshev, vols, h, few_spots, base)
-    rate_up, carry_up = rate + bumps[0], carry + bumps[1]
-    _ln_premiums(rate_up, carry_up, longest, 1.0, outer, chebyshev, vols, bumped, few_spots, other)
-    for k in range(FEW_U):
-        for i in range(VOLS):
-            other[k, i] = (other[k, i] - base[k, i]) / (bumps[0] + bumps[1])
-    _to_surface(to_few_u, to_few_vol, other, table[SWAY:SIZE])
-    if shortest >= longest:
-        return
-    table[PER_SPAN] = 1.0 / log(shortest / longest)
-    _levels(shortest / longest, ln_limit, chebyshev, h, near)
-    for i in range(VOLS):
-        near[i] = (ln_limit - near[i]) / (vols[i] * scalar_sqrt(shortest)) - far[i]
-    for b in range(FEW_VOL):
-        for i in range(VOLS):
-            table[NEARER + b] += to_few_vol[b, i] * near[i]
-    for i in range(VOLS):
-        near[i] = table[NEARER]
-        for b in range(1, FEW_VOL):
-            near[i] += table[NEARER + b] * places[0][i] ** b
-        near[i] += far[i]
-    _place(rate, carry, shortest, near, vols, places[2], few_spots)
-    _ln_premiums(rate, carry, shortest, shortest / longest, outer, chebyshev, vols, h, few_spots, other)
-    for k in range(FEW_U):
-        for i in range(VOLS):
-            other[k, i] -= base[k, i]
-    _to_surface(to_few_u, to_few_vol, other, table[SHORTER:SWAY])
+    _multiply(to_vol, far, table[DISTANCE:NEARER])
+    _place(ln_limit, longest, far, vols, places[1], ln_spots)
+    _place(ln_limit, longest, far, vols, places[2], ln_spots[POWERS_U:])
+    _levels(ln_limit, from_nodes, h, levels)
+    _ln_premiums(rate, carry, longest, outer, levels, vols, ln_spots, values)
+    base = values[POWERS_U:]
+    _to_surface(to_u, to_vol, values[:POWERS_U], table[SURFACE:SHORTER])
+    rate_up, carry_up, swayed = rate + bumps[0], carry + bumps[1], np.empty((FEW_U, VOLS))
+    _levels(limit_at_expiration(rate_up, carry_up), from_nodes, bumped, levels)
+    _ln_premiums(rate_up, carry_up, longest, outer, levels, vols, ln_spots[POWERS_U:], swayed)
+    _to_surface(to_few_u, to_few_vol, (swayed - base) / (bumps[0] + bumps[1]), table[SWAY:SIZE])
+    if shortest < longest:
+        terms, solved = (rate, carry, ln_limit), (h, far, base)
+        _add_shorter(terms, (shortest, longest), outer, chebyshev, vols, places, powers, solved, table)
 
 
 @loop
@@ -311,6 +336,7 @@ def fill_tables(
     rule: Any,
     inner: Any,
     outer: Any,
+    from_nodes: Any,
     chebyshev: Any,
     places: Any,
     powers: Any,
@@ -329,8 +355,6 @@ def fill_tables(
     tables
         Written; (c, SIZE).
     """
-    size = times.size + 1
-    boundaries = (np.empty((size, VOLS)), np.empty((size, VOLS)))
     for cell in range(rates.size):
         reach = (reaches[cell, 0], reaches[cell, 1], reaches[cell, 2], reaches[cell, 3])
         _fill(
@@ -342,9 +366,9 @@ def fill_tables(
             rule,
             inner,
             outer,
+            from_nodes,
             chebyshev,
             places,
             powers,
-            boundaries,
             tables[cell],
         )
