@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from strikelake.pricing.american_kernels import LOWEST, start_rows, write_rows
+from strikelake.pricing.boundary_nodes import nodes
 from strikelake.pricing.premium_kernels import (
     COLUMNS,
     HIGH,
@@ -24,7 +25,7 @@ from strikelake.pricing.premium_kernels import (
     search,
     slopes,
 )
-from strikelake.pricing.premium_tables import SIZE, fill_tables, nodes
+from strikelake.pricing.premium_tables import SIZE, fill_tables
 from strikelake.pricing.statuses import (
     ABOVE_CAP,
     EXPIRED,
@@ -55,7 +56,7 @@ _EXACT = 1e-5  # a last step below it leaves 1e-10 of the volatility
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class TaskTerms:
     """What the rows of a task share, the market's: side, rate and yield; (t,)."""
 
     puts: NDArray[np.bool_]
@@ -108,13 +109,14 @@ def make_cells(task: Rows, vol: FloatArray, years: FloatArray, below: float, abo
 
 def _starts(key: Rows) -> Rows:
     """Return where each run of equal keys begins, and the end."""
-    return np.r_[0, np.flatnonzero(key[1:] != key[:-1]) + 1, key.size]
+    edges = np.flatnonzero(key[1:] != key[:-1]) + 1
+    return np.concatenate([[0], edges, [key.size]]).astype(np.int64)
 
 
 def analyse_tasks(
     starts: Rows,
     order: Rows,
-    terms: Terms,
+    terms: TaskTerms,
     columns: Sequence[FloatArray],
     found: Analytics,
     *,
@@ -185,7 +187,7 @@ def _write_reasons(rows: Rows, reason: NDArray[np.int8], found: Analytics, *, gi
 
 
 def _attempt(
-    waiting: Rows, task: Rows, terms: Terms, block: FloatArray, *, given: bool, cap: float
+    waiting: Rows, task: Rows, terms: TaskTerms, block: FloatArray, *, given: bool, cap: float
 ) -> tuple[Cells, FloatArray, NDArray[np.int8]]:
     """Search the waiting rows around their volatilities; return cells, their rows' block, and statuses."""
     margins = (_BESIDE, _BESIDE) if given else (_BELOW, _ABOVE)
@@ -193,7 +195,7 @@ def _attempt(
     puts, rates, carries = (column[cells.task] for column in (terms.puts, terms.rates, terms.carries))
     tables = np.empty((cells.task.size, SIZE))
     as_puts = (np.where(puts, rates, carries), np.where(puts, carries, rates))
-    fill_tables(*as_puts, ~puts, cells.reach, *nodes().arguments(), tables)
+    fill_tables(*as_puts, ~puts, cells.reach, nodes(), tables)
     part = np.empty((COLUMNS, waiting.size))
     rows = waiting[cells.order]
     for column in range(VOL + 1):
@@ -205,9 +207,7 @@ def _attempt(
     return cells, part, reason
 
 
-def _search(
-    cells: Cells, tables: FloatArray, part: FloatArray, reason: NDArray[np.int8], cap: float
-) -> None:
+def _search(cells: Cells, tables: FloatArray, part: FloatArray, reason: NDArray[np.int8], cap: float) -> None:
     """Move the volatilities until they settle; mark LOOK_AGAIN where one lies outside its cell."""
     brackets = np.exp(cells.reach[:, :2])
     sizes = np.diff(cells.starts)
@@ -217,7 +217,7 @@ def _search(
         search(rounds, tables, np.searchsorted(left, cells.starts), brackets, few)
         if few is not part:
             part[:, left] = few
-        open_ = ~(np.abs(few[STEP]) <= _EXACT * few[VOL])
+        open_ = np.logical_not(np.abs(few[STEP]) <= _EXACT * few[VOL])
         left, few = left[open_], np.ascontiguousarray(few[:, open_])
         if not left.size:
             return

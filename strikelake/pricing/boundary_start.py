@@ -18,9 +18,6 @@ import numpy as np
 
 from strikelake.pricing.elementary import exp, inlined, ln, loop, normal, select, sqrt
 
-VOLS = 8
-"""Volatilities that are solved together: Chebyshev nodes in the logarithm."""
-
 CLOSE = 1.3
 """Yield over rate, above 1, below which QD+ and Newton's first step lead astray."""
 

@@ -28,14 +28,14 @@ the boundaries by the signs of r and q.
 
 from __future__ import annotations
 
-from math import exp as scalar_exp
 from math import sqrt as scalar_sqrt
 from typing import Any
 
 import numpy as np
 
-from strikelake.pricing.boundary_start import CLOSE, VOLS, limit_at_expiration, start_boundary
-from strikelake.pricing.elementary import exp, fma, inlined, ln, loop, normal, select, sqrt
+from strikelake.pricing.boundary_nodes import VOLS
+from strikelake.pricing.boundary_start import CLOSE, limit_at_expiration, start_boundary
+from strikelake.pricing.elementary import exp, fma, inlined, ln, loop, merged, normal, select, sqrt
 
 _FEWEST, _MOST, _LAST = 2, 24, 2
 _SETTLED = 0.05  # change of ln(B) in standard deviations; the last rounds make a twentieth of it or less
@@ -46,14 +46,14 @@ _S, _DRIFT, _N1, _DENSITY1, _N2, _DENSITY2 = range(6)
 
 @loop
 def _weigh(
-    rate: float, carry: float, longest: float, years: Any, vols: Any, rule: Any, weighed: Any
+    rate: float, carry: float, longest: float, years: Any, vols: Any, nodes: Any, weighed: Any
 ) -> None:
     """Write what does not change from round to round: at each point of the integrals, and each pair.
 
     `weighed` is (6, l, m): deviation and drift over the lag, and what the normal distributions and densities
     at d+ and d- count for in the two integrals, by FP-A or by FP-B.
     """
-    points, weights, lags = rule
+    points, weights, lags = nodes.points, nodes.weights, nodes.lags
     calm = _CALM * abs(rate - carry) * scalar_sqrt(longest)
     for j in range(points.size):
         s, drift, n1, density1 = (
@@ -79,13 +79,15 @@ def _weigh(
 def _integrals(weighed: Any, inner: Any, h: Any, spread: Any, top: Any, bottom: Any) -> None:
     """Write the integrals of N and D, times r and q, for each pair.
 
-    `inner` (l, n + 1, m) interpolates H to the points of the integrals; `spread` (n + 1, m) is H at every node
-    for the volatility of each pair.
+    `inner` (l, n + 1, m) interpolates H to the points of the integrals; `spread` (n + 1, m) is H at every
+    node for the volatility of each pair.
     """
     mixed = np.empty(h.size)
-    top[:], bottom[:] = 0.0, 0.0
+    for i in range(h.size):
+        top[i], bottom[i] = 0.0, 0.0
     for j in range(inner.shape[0]):
-        mixed[:] = 0.0
+        for i in range(h.size):
+            mixed[i] = 0.0
         for k in range(inner.shape[1]):
             weight, value = inner[j, k], spread[k]
             for i in range(h.size):
@@ -147,18 +149,19 @@ def _round(
         after = select(after < 0.0, after, 0.0)
         change[i] = abs(after + sqrt(h[i])) / s
         h[i] = after * after
-    return np.max(change)
+    worst = 0.0
+    for i in range(h.size):
+        worst = max(worst, change[i])
+    return worst
 
 
-@loop
+@merged
 def solve_boundary(
     rate: float,
     carry: float,
     longest: float,
     bumps: Any,
-    times: Any,
-    rule: Any,
-    inner: Any,
+    nodes: Any,
     vols: Any,
     h: Any,
     bumped: Any,
@@ -171,25 +174,24 @@ def solve_boundary(
         Those of the put, and years to expiration; one boundary must exist (see above).
     bumps
         What the second boundary's rate and yield differ by.
-    times
-        Nodes as shares of `longest`, descending, without 0; (n,).
-    rule, inner
-        As for the integrals; m = n VOLS pairs of a time and a volatility, time by time.
+    nodes
+        `boundary_nodes.Nodes`: n times, l points of the integrals; m = n VOLS pairs, time by time.
     vols
         (VOLS,).
     h, bumped
         Written; (n + 1, VOLS), 0 in the last row. Both go the same way from where the first has settled, so
         that their difference is the bump's alone.
     """
-    pairs = times.size * VOLS
+    times, inner, pairs = nodes.times, nodes.inner, nodes.times.size * VOLS
     years, vol, work = np.empty(pairs), np.empty(pairs), np.empty((3, pairs))
-    spread, weighed = np.zeros((times.size + 1, pairs)), np.empty((6, rule[0].size, pairs))
+    spread, weighed = np.zeros((times.size + 1, pairs)), np.empty((6, nodes.lags.size, pairs))
     for i in range(pairs):
         years[i], vol[i] = longest * times[i // VOLS], vols[i % VOLS]
     flat, flat_bumped = h.reshape(h.size)[:pairs], bumped.reshape(h.size)[:pairs]
-    h[times.size], bumped[times.size] = 0.0, 0.0
+    for i in range(VOLS):
+        h[times.size, i], bumped[times.size, i] = 0.0, 0.0
     start_boundary(rate, carry, limit_at_expiration(rate, carry), years, vol, flat)
-    _weigh(rate, carry, longest, years, vol, rule, weighed)
+    _weigh(rate, carry, longest, years, vol, nodes, weighed)
     close, settled, left = rate < carry < CLOSE * rate, False, _LAST
     r, q, boundary = rate, carry, flat
     for done in range(_MOST + 2 * _LAST):
@@ -199,9 +201,10 @@ def solve_boundary(
             left -= 1
         elif (done + 1 >= _FEWEST and change < _SETTLED) or done + 1 == _MOST:
             settled = True
-            flat_bumped[:] = flat
+            for i in range(pairs):
+                flat_bumped[i] = flat[i]
         if left == 0:
             if r != rate or q != carry:
-                return
+                break
             r, q, boundary, left = rate + bumps[0], carry + bumps[1], flat_bumped, _LAST
-            _weigh(r, q, longest, years, vol, rule, weighed)
+            _weigh(r, q, longest, years, vol, nodes, weighed)

@@ -4,28 +4,35 @@ Rows are puts with strike 1 (`exercise_boundary` says why that is enough), worth
 early-exercise premium exp(f(u, vol)) of the table (`premium_tables`). Every slope is the formula's own.
 
 In the money, the time value over exercising at once is nearly a square near the boundary, so that Newton's
-step is taken for its root; below the boundary, where there is nothing to follow, the step leads just above it.
+step is taken for its root; below the boundary, where there is nothing to follow, the step leads just above.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from strikelake.pricing.elementary import clip, exp, fma, inlined, ln, loop, normal, power_series, select, sqrt
+from strikelake.pricing.boundary_nodes import FAR, FEW_U, FEW_VOL, POWERS_U, POWERS_VOL
+from strikelake.pricing.elementary import (
+    clip,
+    exp,
+    fma,
+    inlined,
+    ln,
+    loop,
+    normal,
+    power_series,
+    select,
+    sqrt,
+)
 from strikelake.pricing.polynomials import coefficients, power_surface
 from strikelake.pricing.premium_tables import (
     DISTANCE,
-    FAR,
-    FEW_U,
-    FEW_VOL,
     LN_LIMIT,
     LN_LONGEST,
     LN_LOW,
     NEARER,
     PER_SPAN,
     PER_WIDTH,
-    POWERS_U,
-    POWERS_VOL,
     SHORTER,
     SURFACE,
     SWAY,
@@ -50,6 +57,20 @@ _scalars = coefficients(0, DISTANCE)
 
 
 @inlined
+def _columns(block: Any, first: int, last: int) -> Any:
+    """Return what is read of some rows: ln(S), S, ln(T), root of T, the discounted bond and stock, ln(F)."""
+    return (
+        block[LN_SPOT][first:last],
+        block[SPOT][first:last],
+        block[LN_YEARS][first:last],
+        block[ROOT][first:last],
+        block[BOND][first:last],
+        block[STOCK][first:last],
+        block[LN_FORWARD][first:last],
+    )
+
+
+@inlined
 def _above(scalars: Any, distance: Any, nearer: Any, ln_spot: Any, ln_years: Any, vol: Any, s: Any) -> Any:
     """Return the deviations above the boundary, their slope in ln(vol), and the places of vol and time."""
     place = fma(ln(vol) - scalars[LN_LOW], scalars[PER_WIDTH], -1.0)
@@ -62,6 +83,21 @@ def _above(scalars: Any, distance: Any, nearer: Any, ln_spot: Any, ln_years: Any
 
 
 @inlined
+def _place_of(u: Any) -> Any:
+    """Return where on [-1, 1] a number of deviations above the boundary is."""
+    return clip(fma(u, 2.0 / FAR, -1.0), -1.0, 1.0)
+
+
+@inlined
+def _ln_premium(whole: Any, shorter: Any, z: Any, place: Any, time: Any) -> Any:
+    """Return ln(e), its slope and bend in u, and its slope in the place of the volatility."""
+    f, f_z, f_zz, f_place = _surface(whole, z, place)
+    g, g_z, g_zz, g_place = _few_surface(shorter, z, place)
+    by_u, bend = fma(time, g_z, f_z) * (2.0 / FAR), fma(time, g_zz, f_zz) * (4.0 / (FAR * FAR))
+    return fma(time, g, f), by_u, bend, fma(time, g_place, f_place)
+
+
+@inlined
 def _european(bond: Any, stock: Any, ln_forward: Any, s: Any) -> Any:
     """Return N(-d2) and N(-d1) times what they multiply, and the stock times the density."""
     d1 = ln_forward / s + 0.5 * s
@@ -70,42 +106,39 @@ def _european(bond: Any, stock: Any, ln_forward: Any, s: Any) -> Any:
     return bond * n2, stock * n1, stock * density
 
 
+@inlined
+def _wanted_step(at: Any, u: Any, u_slope: Any, left: Any, sought: Any, vega: Any, inside: Any) -> Any:
+    """Return how far value and price differ, the step that this asks for, and whether it may be trusted.
+
+    `left` is the row's time value over exercising now and `sought` that of its price.
+    """
+    sunk = inside & ((u < _NEAR) | (left <= 0.0))
+    gap = select(sunk, -sought, left - sought)
+    damped = select(inside, 2.0 / (1.0 + sqrt(sought / select(left > 0.0, left, 1.0))), 1.0)
+    change = select(sunk, at * (_JUMP - u) / u_slope, -gap / vega * damped)
+    return gap, change, select(sunk, u_slope, vega) > 0.0, sunk
+
+
 @loop
 def _newton(table: Any, low: float, high: float, block: Any, first: int, last: int) -> None:
     """Move each volatility once: Newton's step, or the middle of what is left of its bracket."""
     scalars, distance, nearer = _scalars(table), _distance(table), _nearer(table)
     whole, shorter = _whole(table), _shorter(table)
-    ln_spot, spot, ln_years = (
-        block[LN_SPOT][first:last],
-        block[SPOT][first:last],
-        block[LN_YEARS][first:last],
-    )
-    root, bond, stock = block[ROOT][first:last], block[BOND][first:last], block[STOCK][first:last]
-    ln_forward, wanted, vol = (
-        block[LN_FORWARD][first:last],
-        block[VALUE][first:last],
-        block[VOL][first:last],
-    )
-    below, above, step = block[LOW][first:last], block[HIGH][first:last], block[STEP][first:last]
+    ln_spot, spot, ln_years, root, bond, stock, ln_forward = _columns(block, first, last)
+    wanted, vol, step = block[VALUE][first:last], block[VOL][first:last], block[STEP][first:last]
+    below, above = block[LOW][first:last], block[HIGH][first:last]
     for i in range(last - first):
         at = vol[i]
         s = at * root[i]
         u, u_slope, place, time = _above(scalars, distance, nearer, ln_spot[i], ln_years[i], at, s)
-        z = clip(fma(u, 2.0 / FAR, -1.0), -1.0, 1.0)
-        f, f_z, _, f_place = _surface(whole, z, place)
-        g, g_z, _, g_place = _few_surface(shorter, z, place)
-        e = exp(fma(time, g, f))
-        by_vol = e * fma(fma(time, g_z, f_z), u_slope * (2.0 / FAR), fma(time, g_place, f_place) * scalars[1])
+        f, f_u, _, f_place = _ln_premium(whole, shorter, _place_of(u), place, time)
+        e = exp(f)
         owed, held, dense = _european(bond[i], stock[i], ln_forward[i], s)
-        vega = fma(dense, root[i], by_vol / at)
+        vega = fma(dense, root[i], e * fma(f_u, u_slope, f_place * scalars[PER_WIDTH]) / at)
 
         exercised = select(spot[i] < 1.0, 1.0 - spot[i], 0.0)
         left, sought = owed - held + e - exercised, wanted[i] - exercised
-        sunk = (ln_spot[i] < 0.0) & ((u < _NEAR) | (left <= 0.0))
-        gap = select(sunk, -sought, left - sought)
-        damped = select(ln_spot[i] < 0.0, 2.0 / (1.0 + sqrt(sought / select(left > 0.0, left, 1.0))), 1.0)
-        change = select(sunk, at * (_JUMP - u) / u_slope, -gap / vega * damped)
-        rising = select(sunk, u_slope, vega) > 0.0
+        gap, change, rising, sunk = _wanted_step(at, u, u_slope, left, sought, vega, ln_spot[i] < 0.0)
         under, over = select(gap < 0.0, at, below[i]), select(gap < 0.0, above[i], at)
         moved = at + change
         still = (abs(change) <= _STILL * at) & rising  # rounding may have shut the bracket
@@ -137,74 +170,57 @@ def search(rounds: int, tables: Any, starts: Any, brackets: Any, block: Any) -> 
                 _newton(tables[cell], brackets[cell, 0], brackets[cell, 1], block, first, last)
 
 
+@inlined
+def _in_dollars(put: Any, terms: Any, scale: Any, x: Any, vol: Any, found: Any) -> Any:
+    """Return value, delta, gamma, vega, theta and rho per share from those of the put with strike 1.
+
+    A call is worth its spot S times p(K / S). Theta is what Black and Scholes' equation leaves, which holds
+    wherever the option is `kept`.
+    """
+    worth, slope, bend, sway, by_rate, kept = found
+    rate, carry = terms
+    market, dollars = select(put, scale * x, scale), scale * worth
+    slope, bend = select(put, slope, worth - x * slope), select(put, bend, x * x * bend) / scale
+    decay = rate * dollars - (rate - carry) * market * slope - 0.5 * vol * vol * market * market * bend
+    return dollars, slope, bend, scale * sway, kept * decay, scale * by_rate
+
+
 @loop
-def _slopes(
-    put: bool,
-    given: bool,
-    rates: Any,
-    table: Any,
-    block: Any,
-    first: int,
-    last: int,
-) -> None:
+def _slopes(put: bool, given: bool, terms: Any, table: Any, block: Any, first: int, last: int) -> None:
+    """Write the slopes of some rows of one cell, as `slopes` says."""
     scalars, distance, nearer = _scalars(table), _distance(table), _nearer(table)
-    whole, shorter, sway = _whole(table), _shorter(table), _sway(table)
-    ln_spot, spot, ln_years = (
-        block[LN_SPOT][first:last],
-        block[SPOT][first:last],
-        block[LN_YEARS][first:last],
-    )
-    root, bond, stock = block[ROOT][first:last], block[BOND][first:last], block[STOCK][first:last]
-    ln_forward, scale, vol = (
-        block[LN_FORWARD][first:last],
-        block[SCALE][first:last],
-        block[VOL][first:last],
-    )
-    years, value = block[YEARS][first:last], block[VALUE][first:last]
-    delta, gamma, vega = block[DELTA][first:last], block[GAMMA][first:last], block[VEGA][first:last]
-    theta, rho = block[THETA][first:last], block[RHO][first:last]
-    rate, carry = rates
+    whole, shorter, swayed = _whole(table), _shorter(table), _sway(table)
+    ln_spot, spot, ln_years, root, bond, stock, ln_forward = _columns(block, first, last)
+    years, value, scale = block[YEARS][first:last], block[VALUE][first:last], block[SCALE][first:last]
+    vol, delta, gamma = block[VOL][first:last], block[DELTA][first:last], block[GAMMA][first:last]
+    vega, theta, rho = block[VEGA][first:last], block[THETA][first:last], block[RHO][first:last]
     for i in range(last - first):
         at, x = vol[i], spot[i]
         s = at * root[i]
         u, u_slope, place, time = _above(scalars, distance, nearer, ln_spot[i], ln_years[i], at, s)
-        z = clip(fma(u, 2.0 / FAR, -1.0), -1.0, 1.0)
-        f, f_z, f_zz, f_place = _surface(whole, z, place)
-        g, g_z, g_zz, g_place = _few_surface(shorter, z, place)
-        shift, _, _, _ = _few_surface(sway, z, place)
-        e = exp(fma(time, g, f))
-        f_u, f_uu = fma(time, g_z, f_z) * (2.0 / FAR), fma(time, g_zz, f_zz) * (4.0 / (FAR * FAR))
-        by_vol = e * fma(f_u, u_slope, fma(time, g_place, f_place) * scalars[1])
+        z = _place_of(u)
+        f, f_u, f_uu, f_place = _ln_premium(whole, shorter, z, place, time)
+        by_rate, _, _, _ = _few_surface(swayed, z, place)
+        e = exp(f)
         owed, held, dense = _european(bond[i], stock[i], ln_forward[i], s)
         per_s, per_spot = 1.0 / s, 1.0 / x
         worth = owed - held + e
         slope = (e * f_u * per_s - held) * per_spot
         bend = (dense * per_s + e * per_s * fma(fma(f_u, f_u, f_uu), per_s, -f_u)) * per_spot * per_spot
-        sway_ = fma(dense, root[i], by_vol / at)
-        by_rate = fma(e, shift, years[i] * select(put, -owed, held))
+        sway = fma(dense, root[i], e * fma(f_u, u_slope, f_place * scalars[PER_WIDTH]) / at)
+        by_rate = fma(e, by_rate, years[i] * select(put, -owed, held))
 
         # Where a volatility is given and exercising now is best, those of the exercise.
         kept = select(given & (x < 1.0) & ((u <= 0.0) | (worth <= 1.0 - x)), 0.0, 1.0)
         worth, slope = select(kept > 0.0, worth, 1.0 - x), select(kept > 0.0, slope, -1.0)
-        bend, sway_, by_rate = kept * bend, kept * sway_, kept * by_rate
-
-        # A call is worth its spot S times p(K / S). Theta is what Black and Scholes' equation leaves.
-        market = select(put, scale[i] * x, scale[i])
-        slope, bend = (
-            select(put, slope, worth - x * slope),
-            select(put, bend, x * x * bend) / scale[i],
-        )
-        dollars = scale[i] * worth
-        decay = rate * dollars - (rate - carry) * market * slope - 0.5 * at * at * market * market * bend
+        found = (worth, slope, kept * bend, kept * sway, kept * by_rate, kept)
+        dollars, a, b, c, d, r = _in_dollars(put, terms, scale[i], x, at, found)
         value[i] = select(given, dollars, value[i])
-        delta[i], gamma[i], vega[i] = slope, bend, scale[i] * sway_
-        theta[i], rho[i] = kept * decay, scale[i] * by_rate
+        delta[i], gamma[i], vega[i], theta[i], rho[i] = a, b, c, d, r
 
 
 @loop
-def slopes(
-    given: bool, puts: Any, rates: Any, carries: Any, tables: Any, starts: Any, block: Any
-) -> None:
+def slopes(given: bool, puts: Any, rates: Any, carries: Any, tables: Any, starts: Any, block: Any) -> None:
     """Write the slopes of each cell's rows at their volatilities, in dollars per share.
 
     Parameters

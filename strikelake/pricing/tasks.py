@@ -104,12 +104,12 @@ def run_american(
     given
         Whether `found.vol` holds volatilities; values then go to `found.error`.
     """
-    from strikelake.pricing.american_search import Terms, analyse_tasks
+    from strikelake.pricing.american_search import TaskTerms, analyse_tasks
 
     puts = columns[1][tasks.firsts()] < 0.0
 
     def work(first: int, last: int) -> None:
-        terms = Terms(puts[first:last], rates[0][first:last], rates[1][first:last])
+        terms = TaskTerms(puts[first:last], rates[0][first:last], rates[1][first:last])
         starts = tasks.starts[first : last + 1]
         analyse_tasks(starts, tasks.order, terms, columns, found, given=given, tick=tick, cap=cap)
 

@@ -28,7 +28,14 @@ def _grid(sign, strike, days, rate, vol, carry):
 
 @pytest.mark.parametrize(
     ("sign", "rate", "carry"),
-    [(-1, 0.0, 0.0), (-1, 0.0, 0.03), (-1, -0.01, 0.0), (-1, -0.02, -0.01), (1, 0.03, 0.0), (1, -0.01, -0.02)],
+    [
+        (-1, 0.0, 0.0),
+        (-1, 0.0, 0.03),
+        (-1, -0.01, 0.0),
+        (-1, -0.02, -0.01),
+        (1, 0.03, 0.0),
+        (1, -0.01, -0.02),
+    ],
 )
 def test_where_exercising_early_never_pays_the_value_is_european(sign, rate, carry):
     strike = np.linspace(60.0, 160.0, 21)

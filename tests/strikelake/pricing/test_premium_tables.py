@@ -5,29 +5,32 @@ import pytest
 from numpy.polynomial import polynomial as series
 
 from strikelake.pricing import black_scholes
+from strikelake.pricing.boundary_nodes import FAR, POWERS_U, POWERS_VOL, nodes
 from strikelake.pricing.premium_tables import (
     DISTANCE,
-    FAR,
     LN_LIMIT,
     NEARER,
-    POWERS_U,
-    POWERS_VOL,
     SHORTER,
     SIZE,
     SURFACE,
     fill_tables,
-    nodes,
 )
 
 LOW, HIGH = 0.15, 0.6
-MARKETS = [(0.045, 0.015, 0.5), (0.045, 0.0, 0.08), (0.03, 0.05, 1.0), (0.045, 0.0455, 1.0), (0.0, -0.02, 0.3)]
+MARKETS = [
+    (0.045, 0.015, 0.5),
+    (0.045, 0.0, 0.08),
+    (0.03, 0.05, 1.0),
+    (0.045, 0.0455, 1.0),
+    (0.0, -0.02, 0.3),
+]
 
 
 def _table(rate, carry, years):
     table = np.empty((1, SIZE))
     reach = np.array([[np.log(LOW), np.log(HIGH), years, years]])
     one = np.array([True])
-    fill_tables(np.array([rate]), np.array([carry]), ~one, reach, *nodes().arguments(), table)
+    fill_tables(np.array([rate]), np.array([carry]), ~one, reach, nodes(), table)
     return table[0]
 
 
