@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import QuantLib as ql  # noqa: N813 - as its own examples do
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from strikelake.pricing import american, black_scholes
@@ -62,16 +62,28 @@ def test_quantlibs_prices_give_back_their_volatility(sign, rate, carry, days):
     assert np.max(np.abs(value - paid)) < 2e-3
 
 
-@given(signs, st.floats(-0.6, 0.6), st.floats(1e-3, 2.0), st.floats(0.0, 0.1), st.floats(0.05, 3.0))
+markets = st.tuples(
+    signs,
+    st.floats(-0.6, 0.6),  # ln(strike / spot)
+    st.floats(1e-3, 2.0),  # years
+    st.floats(-0.02, 0.1),  # rate
+    st.floats(-0.02, 0.1),  # yield
+    st.floats(0.05, 3.0),  # vol
+)
+
+
+@given(markets)
 @settings(deadline=None)
-def test_worth_at_least_the_european_and_the_exercise(sign, log_moneyness, years, rate, vol):
-    strike, carry = 100.0 * np.exp(log_moneyness), 0.03 if rate > 0 else 0.0
-    values = american.price(sign, 100.0, strike, years, rate, [vol, 1.1 * vol], carry)
-    european = black_scholes.price(sign, 100.0, strike, years, rate, [vol, 1.1 * vol], carry)
-    assert np.all(values >= european - 2e-4)
+def test_worth_at_least_the_european_and_the_exercise(market):
+    sign, log_moneyness, years, rate, carry, vol = market
+    assume(min(rate, carry) >= 0.0 or max(rate, carry) > 0.0)  # two boundaries: see test_exercise_regions
+    strike = 100.0 * np.exp(log_moneyness)
+    values = american.price(sign, 100.0, strike, years, rate, [vol, 1.02 * vol], carry)
+    european = black_scholes.price(sign, 100.0, strike, years, rate, [vol, 1.02 * vol], carry)
+    assert np.all(values >= european - 1e-9)
     assert np.all(values >= sign * (100.0 - strike) - 1e-9)
-    assert values[1] >= values[0] - 2e-4
-    assert np.all(values <= (100.0 if sign > 0 else strike))
+    assert values[1] >= values[0] - 1e-5
+    assert np.all(values <= (100.0 if sign > 0 else strike) * np.exp(max(0.0, -min(rate, carry)) * years))
 
 
 @given(
@@ -92,6 +104,27 @@ def test_price_and_volatility_go_round(sign, log_moneyness, years, rate, carry, 
         assert found.status == "solved"
         again = american.price(sign, 100.0, strike, years, rate, found.vol, carry)
         assert float(again) == pytest.approx(float(paid), abs=2e-4)
+
+
+@given(
+    signs,
+    st.floats(-0.3, 0.3),
+    st.floats(0.05, 2.0),
+    st.floats(0.005, 0.1),
+    st.floats(0.005, 0.1),
+    st.floats(0.15, 1.0),
+)
+@settings(deadline=None)
+def test_delta_gamma_and_vega_follow_the_price_everywhere(sign, log_moneyness, years, rate, carry, vol):
+    strike, step = 100.0 * np.exp(log_moneyness), 0.2
+    spots = 100.0 + step * np.array([-1.0, 0.0, 1.0])
+    down, at, up = american.price(sign, spots, strike, years, rate, vol, carry)
+    assume(at - max(sign * (100.0 - strike), 0.0) > 0.05)
+    found = american.greeks(sign, 100.0, strike, years, rate, vol, carry)
+    low, high = american.price(sign, 100.0, strike, years, rate, [vol - 1e-3, vol + 1e-3], carry)
+    assert found.delta == pytest.approx((up - down) / (2.0 * step), abs=5e-4)
+    assert found.gamma == pytest.approx((up - 2.0 * at + down) / step**2, abs=2e-3)
+    assert found.vega == pytest.approx((high - low) / 2e-3, rel=2e-3, abs=0.02)
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
@@ -136,6 +169,9 @@ def test_exercised_options_have_the_slopes_of_the_exercise():
         ({"price": 100.0}, "above_bound"),
         ({"price": 99.9}, "above_cap"),
         ({"sign": 1, "price": 100.0}, "above_bound"),
+        ({"price": 1e-9, "strike": 40.0}, "below_tick_vega"),
+        ({"price": 1e300}, "above_bound"),
+        ({"price": -np.inf}, "missing_input"),
         ({"price": 0.0}, "non_positive_price"),
         ({"price": -1.0}, "non_positive_price"),
         ({"price": np.nan}, "missing_input"),
