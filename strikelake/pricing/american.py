@@ -1,12 +1,12 @@
 """American options with a continuous dividend yield: prices, implied volatilities and Greeks.
 
-Rows with equal rate and yield and times within a tenth of one another share one early-exercise boundary,
-solved for many volatilities at once (`strikelake.pricing.exercise_boundary`): pass one rate and one yield for
-all rows of an expiration, and many rows at once. A boundary costs as much as some hundred rows.
+Rows with equal rate and yield and times within a tenth of one another share one early-exercise boundary and
+one table of the premium (`strikelake.pricing.premium_tables`): pass one rate and one yield for all rows of an
+expiration, and many rows at once. A table costs as much as some three hundred rows.
 
-Where exercising early never pays - a call without yield, a put without interest - the European formulas
-hold exactly and are used. A put with q < r <= 0, or a call with r < q <= 0, has two boundaries, which are not
-solved: it is not_converged.
+Where exercising early never pays - a call without yield, a put without interest, and whatever else
+`strikelake.pricing.exercise_boundary` proves - the European formulas hold exactly and are used. A put with
+q < r < 0, or a call with r < q < 0, has two boundaries and is valued on a grid.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""American rows sorted into tasks: one boundary serves all rows of a task (`american_kernels`)."""
+"""American rows sorted into tasks: one boundary serves all rows of a task (`american_search`)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _RATIO = log(1.1)  # times of one task differ by no more than a tenth
 _BUCKETS = 4_096
-_TASK_COST = 100  # rows that cost as much as a boundary
+_TASK_COST = 300  # rows that cost as much as a boundary
 _PIECE = 32_768  # work of a piece, in rows, so that what is found on the way stays in the processor's cache
 _PIECES = 8  # parts per thread, so that none waits long for the last
 
