@@ -139,8 +139,8 @@ def analyse(
         Statuses are those of `strikelake.pricing.implied_vol.implied_vol`, and at_american_intrinsic: in the
         money and at the exercise value to within half a tick, so that every volatility below some level fits.
         Bounds are the American ones: the exercise value below, the spot or the strike above. Other rows of
-        the same rate, yield and time move a row's volatility by 0.02 basis points (99 % of rows), and by less
-        than `error` everywhere, for they widen the range that a table covers.
+        the same rate, yield and time move a row's volatility by 0.02 basis points (99 % of rows), and by a
+        fraction of `error` in every chain measured, for they widen the range that a table covers.
 
     Raises
     ------

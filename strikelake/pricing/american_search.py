@@ -192,10 +192,10 @@ def _attempt(
     """Search the waiting rows around their volatilities; return cells, their rows' block, and statuses."""
     margins = (_BESIDE, _BESIDE) if given else (_BELOW, _ABOVE)
     cells = make_cells(task[waiting], block[VOL, waiting], block[YEARS, waiting], *margins)
-    puts, rates, carries = (column[cells.task] for column in (terms.puts, terms.rates, terms.carries))
+    puts, rates, carries = terms.puts[cells.task], terms.rates[cells.task], terms.carries[cells.task]
     tables = np.empty((cells.task.size, SIZE))
     as_puts = (np.where(puts, rates, carries), np.where(puts, carries, rates))
-    fill_tables(*as_puts, ~puts, cells.reach, nodes(), tables)
+    fill_tables(*as_puts, np.logical_not(puts), cells.reach, nodes(), tables)
     part = np.empty((COLUMNS, waiting.size))
     rows = waiting[cells.order]
     for column in range(VOL + 1):

@@ -32,6 +32,20 @@ def test_one_cell_leaves_the_order():
     assert cells.starts.tolist() == [0, 4]
 
 
+def test_other_rows_move_a_volatility_by_less_than_rounding_does():
+    rng = np.random.default_rng(3)
+    vol = 0.3 * np.exp(rng.normal(0.0, 0.2, 400))
+    strike = 100.0 * np.exp(rng.normal(0.0, 1.0, 400) * vol * np.sqrt(0.4))
+    market = (-1, 100.0, strike, 0.4, 0.04)
+    paid = np.round(american.price(*market, vol, 0.01), 2)
+    whole = american.analyse(paid, *market, 0.01)
+    part = american.analyse(paid[:20], -1, 100.0, strike[:20], 0.4, 0.04, 0.01)
+    assert np.array_equal(whole.code[:20], part.code)
+    moved = np.abs(whole.vol[:20] - part.vol)[part.code == 0]
+    assert np.all(moved < 0.2 * part.error[part.code == 0])
+    assert np.median(moved) < 1e-7
+
+
 @pytest.mark.parametrize("vol", [0.004, 0.02, 0.9, 3.0, 9.0])
 def test_a_volatility_far_from_the_start_is_found_in_another_cell(vol):
     strike = np.array([101.0, 100.0, 99.0])
