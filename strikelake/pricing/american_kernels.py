@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from strikelake.pricing.elementary import clip, exp, finite, fma, inlined, ln, loop, select, sqrt
+from strikelake.pricing.elementary import clip, exp, finite, fma, inlined, ln, loop, select, sqrt, wide
 from strikelake.pricing.normalised import first_guess, householder
 from strikelake.pricing.premium_kernels import (
     BOND,
@@ -154,6 +154,7 @@ def start_rows(
     block, state
         Written; (COLUMNS, n) and (n,).
     """
+    wide()
     value, s, scale, time = block[VALUE], block[SPOT], block[SCALE], block[YEARS]
     ln_spot, root, vol, ln_years = block[LN_SPOT], block[ROOT], block[VOL], block[LN_YEARS]
     bond, stock, ln_forward = block[BOND], block[STOCK], block[LN_FORWARD]

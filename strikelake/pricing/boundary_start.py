@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from strikelake.pricing.elementary import exp, inlined, ln, loop, normal, select, sqrt
+from strikelake.pricing.elementary import exp, inlined, ln, loop, normal, select, sqrt, wide
 
 CLOSE = 1.3
 """Yield over rate, above 1, below which QD+ and Newton's first step lead astray."""
@@ -82,6 +82,7 @@ def _discounts(rate: Any, carry: Any, years: Any) -> Any:
 @loop
 def start_boundary(rate: float, carry: float, ln_limit: float, years: Any, vols: Any, h: Any) -> None:
     """Write H for pairs of a time to expiration and a volatility; all (m,)."""
+    wide()
     limit = scalar_exp(ln_limit)
     now, before, gap, least = np.empty(h.size), np.empty(h.size), np.empty(h.size), np.empty(h.size)
     for i in range(h.size):

@@ -90,6 +90,15 @@ def _bits(result: types.Type, given: types.Type) -> Callable[..., Any]:
     return typed
 
 
+def _typed_wide(_typing: Any) -> tuple[Any, Callable[..., Any]]:
+    def generate(context: Any, builder: Any, _signature: Any, _arguments: Any) -> Any:
+        # llvmlite accepts a list of attributes only; this one is LLVM's, whose default is half of the width.
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
 def polynomial(coefficients: Sequence[float]) -> Any:
     """Return a compiled function of one number: the polynomial with these coefficients, constant first.
 
@@ -137,6 +146,9 @@ power_series: Any = intrinsic(_typed_power_series)
 fma: Any = intrinsic(_typed_fma)
 select: Any = intrinsic(_typed_select)
 sqrt: Any = intrinsic(_typed_sqrt)
+wide: Any = intrinsic(_typed_wide)
+"""Let the calling loop use the processor's widest registers; without effect where there are none."""
+
 bits_of: Any = intrinsic(_bits(types.int64, types.float64))
 number_of: Any = intrinsic(_bits(types.float64, types.int64))
 

@@ -35,7 +35,7 @@ import numpy as np
 
 from strikelake.pricing.boundary_nodes import VOLS
 from strikelake.pricing.boundary_start import CLOSE, limit_at_expiration, start_boundary
-from strikelake.pricing.elementary import exp, fma, inlined, ln, loop, merged, normal, select, sqrt
+from strikelake.pricing.elementary import exp, fma, inlined, ln, loop, merged, normal, select, sqrt, wide
 
 _FEWEST, _MOST, _LAST = 2, 24, 2
 _SETTLED = 0.05  # change of ln(B) in standard deviations; the last rounds make a twentieth of it or less
@@ -53,6 +53,7 @@ def _weigh(
     `weighed` is (6, l, m): deviation and drift over the lag, and what the normal distributions and densities
     at d+ and d- count for in the two integrals, by FP-A or by FP-B.
     """
+    wide()
     points, weights, lags = nodes.points, nodes.weights, nodes.lags
     calm = _CALM * abs(rate - carry) * scalar_sqrt(longest)
     for j in range(points.size):
@@ -82,6 +83,7 @@ def _integrals(weighed: Any, inner: Any, h: Any, spread: Any, top: Any, bottom: 
     `inner` (l, n + 1, m) interpolates H to the points of the integrals; `spread` (n + 1, m) is H at every
     node for the volatility of each pair.
     """
+    wide()
     mixed = np.empty(h.size)
     for i in range(h.size):
         top[i], bottom[i] = 0.0, 0.0
@@ -132,6 +134,7 @@ def _round(
     work: Any,
 ) -> float:
     """Put the boundary through its equation once; return the largest change in standard deviations."""
+    wide()
     ln_limit, calm = limit_at_expiration(rate, carry), _CALM * abs(rate - carry) * scalar_sqrt(longest)
     for k in range(spread.shape[0] - 1):  # at expiration H stays 0
         for i in range(h.size):

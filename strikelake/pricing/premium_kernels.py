@@ -23,6 +23,7 @@ from strikelake.pricing.elementary import (
     power_series,
     select,
     sqrt,
+    wide,
 )
 from strikelake.pricing.polynomials import coefficients, power_surface
 from strikelake.pricing.premium_tables import (
@@ -122,6 +123,7 @@ def _wanted_step(at: Any, u: Any, u_slope: Any, left: Any, sought: Any, vega: An
 @loop
 def _newton(table: Any, low: float, high: float, block: Any, first: int, last: int) -> None:
     """Move each volatility once: Newton's step, or the middle of what is left of its bracket."""
+    wide()
     scalars, distance, nearer = _scalars(table), _distance(table), _nearer(table)
     whole, shorter = _whole(table), _shorter(table)
     ln_spot, spot, ln_years, root, bond, stock, ln_forward = _columns(block, first, last)
@@ -188,6 +190,7 @@ def _in_dollars(put: Any, terms: Any, scale: Any, x: Any, vol: Any, found: Any) 
 @loop
 def _slopes(put: bool, given: bool, terms: Any, table: Any, block: Any, first: int, last: int) -> None:
     """Write the slopes of some rows of one cell, as `slopes` says."""
+    wide()
     scalars, distance, nearer = _scalars(table), _distance(table), _nearer(table)
     whole, shorter, swayed = _whole(table), _shorter(table), _sway(table)
     ln_spot, spot, ln_years, root, bond, stock, ln_forward = _columns(block, first, last)

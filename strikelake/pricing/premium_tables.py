@@ -25,7 +25,7 @@ import numpy as np
 
 from strikelake.pricing.boundary_nodes import FAR, FEW_U, FEW_VOL, POWERS_U, POWERS_VOL, VOLS
 from strikelake.pricing.boundary_start import limit_at_expiration
-from strikelake.pricing.elementary import exp, ln, loop, merged, normal, select, sqrt
+from strikelake.pricing.elementary import exp, ln, loop, merged, normal, select, sqrt, wide
 from strikelake.pricing.exercise_boundary import solve_boundary
 
 LN_LOW, PER_WIDTH, LN_LIMIT, LN_LONGEST, PER_SPAN, DISTANCE = range(6)
@@ -76,6 +76,7 @@ def _ln_premiums(
     rate: float, carry: float, years: float, nodes: Any, levels: Any, vols: Any, ln_spots: Any, values: Any
 ) -> None:
     """Write ln(e) at `ln_spots` (k, VOLS); `levels` (p, VOLS) is ln(B) at the integral's points."""
+    wide()
     lags, weights = nodes.outer_lags, nodes.outer_weights
     flat, ln_spot = values.reshape(values.size), ln_spots.reshape(values.size)
     spot, level, s = np.empty(flat.size), np.empty(flat.size), np.empty(flat.size)
