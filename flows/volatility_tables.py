@@ -1,17 +1,23 @@
-"""What was priced and fitted, as a table for the terminal."""
+"""What was priced, fitted and compared, as tables for the terminal."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from flows.tables import empty
+from pipelines.conventions import GREEKS
+from pipelines.crosscheck_summary import by_bucket, by_cause, greek_differences
+from pipelines.statistics_page import decimal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from rich.console import RenderableType
     from rich.table import Table
 
     from pipelines.analytics import AnalyticsReport
+    from pipelines.analytics_report import Summary
+    from pipelines.crosscheck import CrossCheck
     from pipelines.surfaces import SurfaceReport
 
 
@@ -33,6 +39,82 @@ def analytics(found: Sequence[tuple[AnalyticsReport, SurfaceReport]]) -> Table:
                 told = {reason or "complete": count for reason, count in by_reason.items()}
                 table.add_row(f"  {name}", f"{fitted.sessions:,}", f"{fitted.skipped:,}", rows, _shares(told))
     return table
+
+
+def report(found: Sequence[Summary]) -> Iterator[RenderableType]:
+    """Show shares by status and the gap between calls and puts, then the smiles."""
+    table = empty("underlying", "bar", ">rows", ">solved", "others", ">gap", ">without carry")
+    smiles = empty("underlying", "bar", ">smiles", "by status", ">calendar gaps")
+    for each in found:
+        others = {name: count for name, count in each.by_status.items() if name != "solved"}
+        if each.without_status:
+            others["[red]no status[/]"] = each.without_status
+        told = ", ".join(f"{name} {count / each.rows:.1%}" for name, count in others.items())
+        gaps = (_points(gap) for gap in (each.gap, each.gap_without_carry))
+        table.add_row(each.underlying, each.bar, f"{each.rows:,}", f"{each.solved:.1%}", told, *gaps)
+        if each.smiles:
+            count = sum(each.smiles.values())
+            gapped = f"{each.calendar_gaps:,}"
+            smiles.add_row(each.underlying, each.bar, f"{count:,}", _shares(each.smiles), gapped)
+    first, last = min(each.first for each in found), max(each.last for each in found)
+    table.caption = (
+        f"{first} to {last}; gap: median |call - put| of pairs near the money beyond a week, in vol points"
+    )
+    yield table
+    if smiles.row_count:
+        smiles.caption = (
+            "a smile that dips below the one before it somewhere has a calendar gap: not repaired"
+        )
+        yield smiles
+        best = found[0]
+        yield f"plots: strikelake surface {best.underlying} --date {best.last} --open"
+
+
+def check(found: CrossCheck) -> Iterator[RenderableType]:
+    """Show how the vendor values options, the differences by cause and by bucket, and those of Greeks."""
+    yield _convention(found)
+    table = empty("cause of the difference in volatility", ">contracts", ">share", ">median |bp|", ">90 %")
+    for cause, count, share, middle, far in by_cause(found.rows):
+        table.add_row(cause, f"{count:,}", f"{share:.1%}", decimal(middle, 1), decimal(far, 1))
+    chance = (
+        ""
+        if found.by_chance is None
+        else f"; of differences dealt out at random {found.by_chance:.0%} have one"
+    )
+    table.caption = (
+        f"vendor less ours, hundredths of a vol point; the same within {found.tolerance_bp:g}{chance}"
+    )
+    yield table
+    table = empty("days", "ln(K / S)", ">contracts", ">median", *(f">{step}" for step in found.steps))
+    for days, moneyness, count, *values in by_bucket(found.rows, found.steps):
+        table.add_row(days, moneyness, f"{count:,}", *(decimal(value, 1, signed=True) for value in values))
+    table.caption = "medians, hundredths of a vol point: the difference, and what each departure adds to it"
+    yield table
+    table = empty("Greek", ">median diff", ">90 % of |diff|", "by cause")
+    for name in GREEKS:
+        middle, far = greek_differences(found.rows, name)
+        table.add_row(
+            name, decimal(middle, 5, signed=True), decimal(far, 5), _shares(found.causes(f"cause_{name}"))
+        )
+    table.caption = f"vega per {found.units['vega']}, theta per {found.units['theta']}"
+    yield table
+    if found.left_out:
+        yield "not compared: " + ", ".join(f"{reason} {count:,}" for reason, count in found.left_out.items())
+
+
+def _convention(found: CrossCheck) -> Table:
+    table = empty(
+        "how the vendor values", f"session of {found.session.date}, {found.rows.height:,} contracts"
+    )
+    rate = "" if found.flat_rate is None else f" ({found.flat_rate:.2%})"
+    table.add_row("volatilities", found.convention.label + rate)
+    table.add_row("Greeks", found.greek_convention.label)
+    table.add_row("units", f"vega per {found.units['vega']}, theta per {found.units['theta']}")
+    return table
+
+
+def _points(vol: float | None) -> str:
+    return "–" if vol is None else f"{100.0 * vol:.2f}"
 
 
 def _shares(counts: Mapping[str, int]) -> str:

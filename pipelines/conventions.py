@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     Rows = NDArray[np.int64]
 
+BASIS_POINTS = 1e4
+"""Hundredths of a vol point in 1.00 of volatility."""
+
 _NEWTON_STEPS = 6  # price is nearly linear in the rate
 
 GREEKS = ("delta", "gamma", "vega", "theta")

@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from pipelines.conventions import AXES, GREEKS, OURS, Convention, Valuer
+from pipelines.convention_search import (
+    UNITS,
+    greek_convention,
+    greek_tolerance,
+    sample_of,
+    spread,
+    units_of,
+    vol_convention,
+)
+from pipelines.conventions import AXES, BASIS_POINTS, GREEKS, OURS, Convention, Valuer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,17 +39,6 @@ if TYPE_CHECKING:
 TOLERANCE_BP = 5.0
 """Default tolerance of a volatility, in hundredths of a vol point: two good solvers differ by less."""
 
-GREEK_TOLERANCE = {"delta": 1e-3, "gamma": 5e-4, "vega": 1e-3, "theta": 1e-3}
-"""Default tolerances: of delta; of gamma as the change of delta for one percent of the underlying; of vega in
-dollars a vol point and theta in dollars a day, both at least `RELATIVE` of the number."""
-
-RELATIVE = 0.005
-UNITS = {
-    "vega": {"a vol point": 0.01, "1.00 of volatility": 1.0},
-    "theta": {"a calendar day": 1.0 / 365.0, "a trading day": 1.0 / 252.0, "a year": 1.0},
-}
-"""What the vendor may mean by a number, as a factor of our plain derivative."""
-
 AGREES, INSIDE, UNEXPLAINED = "agrees", "inside the quote", "unexplained"
 FOLLOWS = "follows from the volatility"
 _SHOWN = (
@@ -55,11 +53,6 @@ _SHOWN = (
     "spot_snapshot",
     "told_implied_vol",
 )
-_BP = 1e4
-_SERIES, _A_SERIES = 8, 20  # how much of a chain the search for a convention looks at
-_A_DEPARTURE = 0.002  # what a departure must improve the mean error by, in tolerances
-_LITTLE = 0.1  # weight of Greeks where volatilities decide
-_SURE_RATE = 2e-4  # dispersion below which one rate is meant
 _CHANCE_ROWS = 400
 _STRICT = 0.1  # a way found for one row alone must come so much nearer, for there are many of them
 
@@ -77,8 +70,8 @@ class CrossCheck:
     rows
         One row for each contract compared: terms, moneyness (ln of strike / spot), days, told_* and ours_*
         (Greeks in the vendor's units), diff_bp (vendor less ours), cause, left_bp (what the vendor's
-        convention leaves of it), `by_*` (what each departure adds to diff_bp, in the order of `steps`), at_told_vol_*
-        (our Greeks at the vendor's volatility) and cause_* of each Greek.
+        convention leaves of it), `by_*` (what each departure adds to diff_bp, in the order of `steps`),
+        at_told_vol_* (our Greeks at the vendor's volatility) and cause_* of each Greek.
     left_out
         Contracts that were not compared, by reason.
     convention, greek_convention
@@ -134,12 +127,12 @@ def cross_check(chain: SnapshotChain, *, tolerance_bp: float = TOLERANCE_BP) -> 
     every = np.arange(chain.size)
     valuer = Valuer(chain)
     ours = valuer.vols(OURS, every)
-    sample = _sample(chain, np.isfinite(ours) & np.isfinite(told))
-    units = _units(valuer, sample)
+    sample = sample_of(chain, np.isfinite(ours) & np.isfinite(told))
+    units = units_of(valuer, sample)
     scales = {name: UNITS[name][unit] for name, unit in units.items()}
-    convention, flat = _vol_convention(valuer, sample, scales, tolerance_bp)
+    convention, flat = vol_convention(valuer, sample, scales, tolerance_bp)
     valuer = Valuer(chain, flat)
-    greek_convention = _greek_convention(valuer, sample, scales)
+    for_greeks = greek_convention(valuer, sample, scales)
     vols = {OURS: ours}
     path = _path(convention)
     for how in path:
@@ -147,9 +140,9 @@ def cross_check(chain: SnapshotChain, *, tolerance_bp: float = TOLERANCE_BP) -> 
     alternatives = _alternatives(valuer, convention)
     cause = _causes(valuer, convention, vols, alternatives, told, tolerance_bp)
     chance = _by_chance(valuer, vols[convention], ours, alternatives, told, tolerance_bp)
-    rows = _frame(chain, ours, _BP * (told - vols[convention]), cause, valuer.statuses(every))
+    rows = _frame(chain, ours, BASIS_POINTS * (told - vols[convention]), cause, valuer.statuses(every))
     rows = rows.with_columns(*_contributions(path, vols))
-    rows = rows.with_columns(*_greek_columns(valuer, greek_convention, ours, told, scales))
+    rows = rows.with_columns(*_greek_columns(valuer, for_greeks, ours, told, scales))
     steps = tuple(_step(before, after) for before, after in zip([OURS, *path], path, strict=False))
     return CrossCheck(
         chain.session,
@@ -157,104 +150,12 @@ def cross_check(chain: SnapshotChain, *, tolerance_bp: float = TOLERANCE_BP) -> 
         rows,
         chain.left_out,
         convention,
-        greek_convention,
-        flat if "flat" in {convention.rate, greek_convention.rate} else None,
+        for_greeks,
+        flat if "flat" in {convention.rate, for_greeks.rate} else None,
         steps,
         units,
         chance,
     )
-
-
-def _sample(chain: SnapshotChain, usable: NDArray[np.bool_]) -> Rows:
-    """Return rows that stand for the chain: some strikes of some series, spread evenly over both."""
-    rows = chain.rows.with_row_index("row").filter(pl.Series(usable))
-    counts = rows.group_by("series").len().sort("series")
-    chosen = counts["series"].gather(_spread(counts.height, _SERIES))
-    parts = rows.filter(pl.col("series").is_in(chosen.implode())).sort("series", "strike", "option_type")
-    picked = [part["row"].gather(_spread(part.height, _A_SERIES)) for part in parts.partition_by("series")]
-    return pl.concat(picked).cast(pl.Int64).to_numpy() if picked else np.empty(0, np.int64)
-
-
-def _spread(count: int, most: int) -> NDArray[np.int64]:
-    return np.unique(np.linspace(0, max(count - 1, 0), min(count, most)).round().astype(np.int64))
-
-
-def _units(valuer: Valuer, sample: Rows) -> dict[str, str]:
-    """Return what the vendor's vega and theta are per: the factor nearest to the median ratio."""
-    told = valuer.chain.column("told_implied_vol")[sample]
-    plain = valuer.greeks(OURS, sample, told)
-    units = {}
-    for name, factors in UNITS.items():
-        with np.errstate(all="ignore"):
-            ratio = valuer.chain.column(f"told_{name}")[sample] / plain[name]
-        ratio = ratio[np.isfinite(ratio) & (ratio > 0.0)]
-        middle = np.log(np.median(ratio)) if ratio.size else np.log(next(iter(factors.values())))
-        units[name] = min(factors, key=lambda unit: abs(np.log(factors[unit]) - middle))
-    return units
-
-
-def _vol_convention(
-    valuer: Valuer, sample: Rows, scales: Mapping[str, float], tolerance_bp: float
-) -> tuple[Convention, float | None]:
-    """Return the convention that comes nearest to the vendor's volatilities, and its flat rate.
-
-    A flat rate is found from the sample itself, and so explains one row for nothing.
-    """
-    told = valuer.chain.column("told_implied_vol")[sample]
-    best: tuple[float, Convention, float | None] = (np.inf, OURS, None)
-    for how in valuer.possible():
-        tries: list[tuple[Convention, float | None]] = [(how, None)]
-        if how.rate == "zero" and how.model != "own":
-            found = valuer.rates(how, sample, told)
-            middle = float(np.nanmedian(found)) if np.isfinite(found).any() else np.nan
-            if np.nanmedian(np.abs(found - middle)) <= _SURE_RATE:
-                tries.append((replace(how, rate="flat"), round(middle, 4)))
-        for tried, flat in tries:
-            given = Valuer(valuer.chain, flat)
-            loss = _loss(_BP * (given.vols(tried, sample) - told), tolerance_bp)
-            if loss < best[0] + 1.0 / max(sample.size, 1) + _LITTLE:
-                loss += _LITTLE * _greek_loss(given, tried, sample, scales)
-                loss += _A_DEPARTURE * len(tried.departures()) + (flat is not None) / sample.size
-                best = min(best, (loss, tried, flat), key=lambda each: each[0])
-    return best[1], best[2]
-
-
-def _greek_convention(valuer: Valuer, sample: Rows, scales: Mapping[str, float]) -> Convention:
-    """Return the convention that comes nearest to the vendor's Greeks at the vendor's volatilities."""
-    asked = [how for how in valuer.possible() if how.price == OURS.price]
-    losses = [
-        _greek_loss(valuer, how, sample, scales) + _A_DEPARTURE * len(how.departures()) for how in asked
-    ]
-    return asked[int(np.argmin(losses))]
-
-
-def _loss(gap: FloatArray, tolerance: float | FloatArray) -> float:
-    """Return the mean error in tolerances, where one tolerance is as bad as many."""
-    error = np.abs(gap) / tolerance
-    return float(np.mean(np.minimum(np.where(np.isnan(error), 1.0, error), 1.0))) if gap.size else 0.0
-
-
-def _greek_loss(valuer: Valuer, how: Convention, sample: Rows, scales: Mapping[str, float]) -> float:
-    chain = valuer.chain
-    plain = valuer.greeks(how, sample, chain.column("told_implied_vol")[sample])
-    losses = []
-    for name in GREEKS:
-        told = chain.column(f"told_{name}")[sample]
-        gap = plain[name] * scales.get(name, 1.0) - told
-        known = np.isfinite(told)
-        losses.append(
-            _loss(gap[known], greek_tolerance(name, told, chain.column("spot_snapshot")[sample])[known])
-        )
-    return float(np.mean(losses))
-
-
-def greek_tolerance(name: str, told: FloatArray, spot: FloatArray) -> FloatArray:
-    """Return how near a Greek must come to count as reproduced, in the vendor's units."""
-    if name == "delta":
-        return np.full(told.size, GREEK_TOLERANCE[name])
-    if name == "gamma":
-        return GREEK_TOLERANCE[name] * 100.0 / spot
-    return np.maximum(GREEK_TOLERANCE[name], RELATIVE * np.abs(told))
 
 
 def _path(convention: Convention) -> list[Convention]:
@@ -294,13 +195,13 @@ def _causes(
 ) -> list[str]:
     """Return the cause of each row's difference; what says more overwrites what says less."""
     cause = np.full(told.size, UNEXPLAINED, dtype=object)
-    known = {how: np.abs(vols[how] - told) * _BP <= tolerance_bp for how in (OURS, convention)}
+    known = {how: np.abs(vols[how] - told) * BASIS_POINTS <= tolerance_bp for how in (OURS, convention)}
     left = np.flatnonzero(~(known[OURS] | known[convention]))
     for base in (OURS, convention):
         low, high = (valuer.vols(replace(base, price=side), left) for side in ("bid", "ask"))
         cause[left[(told[left] >= low) & (told[left] <= high)]] = INSIDE
     near = {
-        how: left[np.abs(valuer.vols(how, left) - told[left]) * _BP <= _STRICT * tolerance_bp]
+        how: left[np.abs(valuer.vols(how, left) - told[left]) * BASIS_POINTS <= _STRICT * tolerance_bp]
         for how in alternatives
     }
     for how in sorted(near, key=lambda each: (-len(each.departures()), near[each].size)):
@@ -319,17 +220,19 @@ def _by_chance(
     tolerance_bp: float,
 ) -> float | None:
     """Return the share of rows that some convention reproduces when the differences are other rows'."""
-    known = np.flatnonzero(np.isfinite(ours) & np.isfinite(told) & (np.abs(ours - told) * _BP > tolerance_bp))
+    known = np.flatnonzero(
+        np.isfinite(ours) & np.isfinite(told) & (np.abs(ours - told) * BASIS_POINTS > tolerance_bp)
+    )
     if known.size < 2:  # noqa: PLR2004 - one row has nobody to change with
         return None
-    chosen = known[_spread(known.size, _CHANCE_ROWS)]
+    chosen = known[spread(known.size, _CHANCE_ROWS)]
     gap = (told - ours)[chosen]
     dealt = np.random.default_rng(0).permutation(gap)
-    moved = np.abs(dealt - gap) * _BP > tolerance_bp
+    moved = np.abs(dealt - gap) * BASIS_POINTS > tolerance_bp
     wrong = ours[chosen] + dealt
-    hit = np.abs(convention[chosen] - wrong) * _BP <= tolerance_bp
+    hit = np.abs(convention[chosen] - wrong) * BASIS_POINTS <= tolerance_bp
     for how in alternatives:
-        hit |= np.abs(valuer.vols(how, chosen) - wrong) * _BP <= _STRICT * tolerance_bp
+        hit |= np.abs(valuer.vols(how, chosen) - wrong) * BASIS_POINTS <= _STRICT * tolerance_bp
     return float(hit[moved].mean()) if moved.any() else None
 
 
@@ -344,7 +247,7 @@ def _frame(
         moneyness=(pl.col("strike") / pl.col("spot_snapshot")).log(),
         days=pl.Series(chain.column("years_settlement") * 365.0),
         ours_implied_vol=pl.Series(ours).fill_nan(None),
-        diff_bp=pl.Series(_BP * (told - ours)).fill_nan(None),
+        diff_bp=pl.Series(BASIS_POINTS * (told - ours)).fill_nan(None),
         left_bp=pl.Series(left_bp).fill_nan(None),
         cause=pl.when(reached).then(pl.Series(cause, dtype=pl.String)).otherwise(unsolved),
     )
@@ -353,7 +256,7 @@ def _frame(
 def _contributions(path: list[Convention], vols: Mapping[Convention, FloatArray]) -> list[pl.Series]:
     """Return what each departure on the way to the vendor's convention adds, in hundredths of a vol point."""
     return [
-        pl.Series(f"by_{_step(before, after)}", _BP * (vols[after] - vols[before])).fill_nan(None)
+        pl.Series(f"by_{_step(before, after)}", BASIS_POINTS * (vols[after] - vols[before])).fill_nan(None)
         for before, after in zip([OURS, *path], path, strict=False)
     ]
 

@@ -129,7 +129,7 @@ def tree_vol(
         price=price,
     )
 
-    def value(vol: FloatArray, early: FloatArray, *market: FloatArray) -> FloatArray:
+    def value(vol: FloatArray, early: NDArray[np.bool_], *market: FloatArray) -> FloatArray:
         return _walk((*market[:5], vol, market[5]), early, steps)[0]
 
     return _root(value, (_LOW, _HIGH), inputs, american)
@@ -161,7 +161,7 @@ def tree_rate(
         price=price,
     )
 
-    def value(rate: FloatArray, early: FloatArray, *market: FloatArray) -> FloatArray:
+    def value(rate: FloatArray, early: NDArray[np.bool_], *market: FloatArray) -> FloatArray:
         return _walk((*market[:4], rate, *market[4:6]), early, steps)[0]
 
     return _root(value, (-_FURTHEST_RATE, _FURTHEST_RATE), inputs, american)

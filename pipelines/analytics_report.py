@@ -1,0 +1,190 @@
+"""What became of priced rows: shares by status, and how far calls and puts of one strike disagree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from strikelake.errors import EmptyLakeError
+from strikelake.schemas import table
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from datetime import date
+
+    from strikelake.lake.store import Lake
+
+NEAR, NEAR_PER_ROOT_YEAR = 0.05, 0.15
+"""A pair is near the money where |ln(K / F)| is at most the first plus the second times the root of years."""
+
+LEAST_YEARS = 7.0 / 365.0
+"""Pairs of shorter life are left out: their volatilities hang on the minute that the underlying is from."""
+
+_GROUP = ("underlying", "bar")
+_PAIR = ("underlying", "bar", "date", "root", "expiration", "strike", "minute")
+_OCC_TAIL = 15
+_NS_PER_MINUTE = 60_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One underlying's rows of one kind.
+
+    Attributes
+    ----------
+    underlying, bar
+        What; bar is "1d", "1m" or "quote".
+    first, last
+        Sessions.
+    rows
+        How many.
+    by_status
+        Rows by status, the most frequent first.
+    without_status
+        Rows that have none; there should never be any.
+    gap
+        Median |call - put| volatility of pairs near the money and priced in one minute; None without pairs.
+    pairs
+        How many pairs that is the median of.
+    gap_without_carry
+        The same as it would be without the carry that the pairs imply: the median over expirations and
+        decision times of `forwards`; None where no carry was sought.
+    smiles
+        Smiles by status.
+    calendar_gaps
+        Fitted smiles that dip below the one before them somewhere.
+    """
+
+    underlying: str
+    bar: str
+    first: date
+    last: date
+    rows: int
+    by_status: Mapping[str, int]
+    without_status: int
+    gap: float | None
+    pairs: int
+    gap_without_carry: float | None
+    smiles: Mapping[str, int]
+    calendar_gaps: int
+
+    @property
+    def solved(self) -> float:
+        """The share of rows with a volatility."""
+        return self.by_status.get("solved", 0) / self.rows
+
+
+def summarise(
+    lake: Lake,
+    start: date | None = None,
+    end: date | None = None,
+    *,
+    underlyings: Collection[str] | None = None,
+) -> tuple[Summary, ...]:
+    """Return summaries of what is priced, by underlying and bar.
+
+    Parameters
+    ----------
+    lake
+        Reads option_analytics, forwards and smiles.
+    start, end
+        First and last date, both included; None is open.
+    underlyings
+        Tickers; None is all.
+
+    Raises
+    ------
+    EmptyLakeError
+        When nothing is priced in the range.
+    """
+    priced = lake.scan("option_analytics", start, end, underlyings=underlyings)
+    rows = priced.group_by(*_GROUP).agg(rows=pl.len(), first=pl.col("date").min(), last=pl.col("date").max())
+    found = rows.collect().sort(*_GROUP)
+    if found.is_empty():
+        raise EmptyLakeError(
+            f"nothing of {', '.join(sorted(underlyings or ()))} is priced in that range: "
+            "run `strikelake analytics`, or name other underlyings"
+        )
+    statuses = _counts(priced, "status")
+    smiles = _counts(_if_any(lake, "smiles", start, end, underlyings), "status")
+    gaps = _if_any(lake, "smiles", start, end, underlyings).filter(pl.col("calendar_gap") > 0.0)
+    forwards = _if_any(lake, "forwards", start, end, underlyings)
+    known = (
+        found.join(_pair_gaps(priced), on=_GROUP, how="left")
+        .join(_without_carry(forwards), on=_GROUP, how="left")
+        .join(gaps.group_by(*_GROUP).agg(calendar_gaps=pl.len()).collect(), on=_GROUP, how="left")
+        .sort(*_GROUP)
+    )
+    return tuple(
+        Summary(
+            underlying=row["underlying"],
+            bar=row["bar"],
+            first=row["first"],
+            last=row["last"],
+            rows=row["rows"],
+            by_status={
+                name: count for name, count in statuses.get(_key(row), {}).items() if name is not None
+            },
+            without_status=statuses.get(_key(row), {}).get(None, 0),
+            gap=row["gap"],
+            pairs=row["pairs"] or 0,
+            gap_without_carry=row["gap_without_carry"],
+            smiles={str(name): count for name, count in smiles.get(_key(row), {}).items()},
+            calendar_gaps=row["calendar_gaps"] or 0,
+        )
+        for row in known.iter_rows(named=True)
+    )
+
+
+def _key(row: Mapping[str, str]) -> tuple[str, str]:
+    return row["underlying"], row["bar"]
+
+
+def _counts(rows: pl.LazyFrame, column: str) -> dict[tuple[str, str], dict[str | None, int]]:
+    """Return how many rows there are of each value, by underlying and bar, the most frequent first."""
+    counted = rows.group_by(*_GROUP, column).len().collect()
+    counts: dict[tuple[str, str], dict[str | None, int]] = {}
+    for underlying, bar, value, count in counted.sort("len", column, descending=[True, False]).iter_rows():
+        counts.setdefault((underlying, bar), {})[value] = count
+    return counts
+
+
+def _pair_gaps(priced: pl.LazyFrame) -> pl.DataFrame:
+    """Return gap and pairs by underlying and bar."""
+    moneyness = (pl.col("strike") / pl.col("forward")).log().abs()
+    symbol = pl.col("occ_symbol")
+    near = priced.filter(
+        pl.col("status") == "solved",
+        pl.col("years") > LEAST_YEARS,
+        moneyness <= NEAR + NEAR_PER_ROOT_YEAR * pl.col("years").sqrt(),
+    ).with_columns(
+        root=symbol.str.head(symbol.str.len_chars() - _OCC_TAIL),
+        minute=pl.col("available_at") // _NS_PER_MINUTE,
+    )
+    sides = [
+        near.filter(pl.col("option_type") == kind)
+        .sort("available_at")
+        .unique(_PAIR, keep="last", maintain_order=True)
+        .select(*_PAIR, vol="implied_vol")
+        for kind in ("C", "P")
+    ]
+    pairs = sides[0].join(sides[1], on=_PAIR, suffix="_put")
+    gap = (pl.col("vol") - pl.col("vol_put")).abs()
+    return pairs.group_by(*_GROUP).agg(gap=gap.median(), pairs=pl.len()).collect()
+
+
+def _without_carry(forwards: pl.LazyFrame) -> pl.DataFrame:
+    """Return the median gap that pairs had before their carry was known, by underlying and bar."""
+    sought = forwards.filter(pl.col("years") > LEAST_YEARS, pl.col("gap_before").is_not_null())
+    return sought.group_by(*_GROUP).agg(gap_without_carry=pl.col("gap_before").median()).collect()
+
+
+def _if_any(
+    lake: Lake, name: str, start: date | None, end: date | None, underlyings: Collection[str] | None
+) -> pl.LazyFrame:
+    try:
+        return lake.scan(name, start, end, underlyings=underlyings)
+    except EmptyLakeError:
+        return pl.LazyFrame(schema=table(name).columns)
