@@ -98,6 +98,11 @@ def check(found: CrossCheck) -> Iterator[RenderableType]:
         )
     table.caption = f"vega per {found.units['vega']}, theta per {found.units['theta']}"
     yield table
+    if found.forwards.height:
+        table = empty("underlying", "root", "expiration", ">contracts", ">vendor's forward less ours, $")
+        for underlying, root, expiration, count, dollars in found.forwards.iter_rows():
+            table.add_row(underlying, root, str(expiration), f"{count:,}", f"{dollars:+.2f}")
+        yield table
     if found.left_out:
         yield "not compared: " + ", ".join(f"{reason} {count:,}" for reason, count in found.left_out.items())
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 _NOTE = (
     "Every row has a status, and a volatility only where it is solved. The gap is the median difference "
     "between the volatilities of a call and a put of one strike that were priced in the same minute, near "
-    "the money and beyond a week; without carry it is what it would be had the forward been made of dividends "
-    "alone."
+    "the money and beyond a week; without carry it is what it would be had the forward been made of "
+    "dividends alone."
 )
 _COLOURS = {
     "solved": "#2563eb",

@@ -15,7 +15,7 @@ import polars as pl
 from pipelines.conventions import BASIS_POINTS, GREEKS, OURS, Convention, Valuer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -35,9 +35,12 @@ UNITS = {
 }
 """What the vendor may mean by a number, as a factor of our plain derivative."""
 
-_SERIES, _A_SERIES = 8, 20  # how much of a chain the search for a convention looks at
+_SERIES, _A_SERIES = 8, 12  # how much of a chain the search for a convention looks at
 _A_DEPARTURE = 0.002  # what a departure must improve the mean error by, in tolerances
+_EXACT = 0.02  # a mean error, in tolerances, that only the convention itself leaves
 _LITTLE = 0.1  # weight of Greeks where volatilities decide
+_NEWTON_STEPS, _NUDGE, _WIDEST = 3, 1e-3, 0.2  # of the search for a carry, per year
+_FEWEST = 5
 _SURE_RATE = 2e-4  # dispersion below which one rate is meant
 
 
@@ -80,6 +83,8 @@ def vol_convention(
     told = valuer.chain.column("told_implied_vol")[sample]
     best: tuple[float, Convention, float | None] = (np.inf, OURS, None)
     for how in valuer.possible():
+        if best[0] < _EXACT and len(how.departures()) > len(best[1].departures()):
+            break  # nothing with more departures can pay
         tries: list[tuple[Convention, float | None]] = [(how, None)]
         if how.rate == "zero" and how.model != "own":
             found = valuer.rates(how, sample, told)
@@ -96,13 +101,21 @@ def vol_convention(
     return best[1], best[2]
 
 
-def greek_convention(valuer: Valuer, sample: Rows, scales: Mapping[str, float]) -> Convention:
-    """Return the convention that comes nearest to the vendor's Greeks at the vendor's volatilities."""
-    asked = [how for how in valuer.possible() if how.price == OURS.price]
-    losses = [
-        _greek_loss(valuer, how, sample, scales) + _A_DEPARTURE * len(how.departures()) for how in asked
-    ]
-    return asked[int(np.argmin(losses))]
+def greek_convention(
+    valuer: Valuer, convention: Convention, sample: Rows, scales: Mapping[str, float]
+) -> Convention:
+    """Return the convention that comes nearest to the vendor's Greeks at the vendor's volatilities.
+
+    It is that of the volatilities unless another one pays.
+    """
+    asked = [how for how in valuer.possible() if how.price == convention.price]
+    best = (_greek_loss(valuer, convention, sample, scales), convention)
+    for how in sorted(asked, key=convention.distance):
+        if best[0] < _EXACT and convention.distance(how) > convention.distance(best[1]):
+            break
+        loss = _greek_loss(valuer, how, sample, scales) + _A_DEPARTURE * convention.distance(how)
+        best = min(best, (loss, how), key=lambda each: each[0])
+    return best[1]
 
 
 def _loss(gap: FloatArray, tolerance: float | FloatArray) -> float:
@@ -132,3 +145,51 @@ def greek_tolerance(name: str, told: FloatArray, spot: FloatArray) -> FloatArray
     if name == "gamma":
         return GREEK_TOLERANCE[name] * 100.0 / spot
     return np.maximum(GREEK_TOLERANCE[name], RELATIVE * np.abs(told))
+
+
+def fitted_carry(
+    valuer: Valuer, convention: Convention, told: FloatArray, tolerance_bp: float
+) -> tuple[FloatArray, FloatArray]:
+    """Return the carry of each series that the vendor's volatilities imply, and what it adds to the forward.
+
+    One number explains a whole expiration: Newton's method on the median row, as `pipelines.carry` does it
+    for calls and puts. A series is believed where at least half of its rows, and five, then agree.
+
+    Returns
+    -------
+    carry : ndarray of float64
+        Beside the dividends expected; NaN where there is none to believe; (series,).
+    dollars : ndarray of float64
+        The vendor's forward less ours at a price of today: negative is a larger dividend; (series,).
+    """
+    chain, how = valuer.chain, replace(convention, carry="fitted")
+    rows, series = np.arange(chain.size), chain.rows["series"].to_numpy()
+    carry = np.zeros(chain.carry[how.spot].size)
+
+    def vols(yields: FloatArray) -> FloatArray:
+        return replace(valuer, fitted=yields).vols(how, rows)
+
+    with np.errstate(all="ignore"):
+        for _ in range(_NEWTON_STEPS):
+            now = vols(carry)
+            step = (told - now) * _NUDGE / (vols(carry + _NUDGE) - now)
+            carry = carry + _by_series(np.nanmedian, np.clip(step, -_WIDEST, _WIDEST), series, carry.size)
+        near = np.abs(vols(carry) - told) * BASIS_POINTS <= tolerance_bp
+    hits, whole = (np.bincount(series[chosen], minlength=carry.size) for chosen in (near, np.isfinite(told)))
+    believed = (hits >= _FEWEST) & (hits >= 0.5 * whole)
+    spot = _by_series(np.nanmedian, chain.column(f"spot_{how.spot}"), series, carry.size)
+    years = _by_series(np.nanmedian, chain.column(f"years_{how.clock}"), series, carry.size)
+    dollars = -(carry - chain.carry[how.spot]) * years * spot
+    return np.where(believed, carry, np.nan), np.where(believed, dollars, np.nan)
+
+
+def _by_series(
+    function: Callable[[FloatArray], float], values: FloatArray, series: Rows, count: int
+) -> FloatArray:
+    """Return a function of each series' values; 0 where none of them is a number."""
+    found = np.zeros(count)
+    for each in range(count):
+        own = values[series == each]
+        if np.isfinite(own).any():
+            found[each] = function(own)
+    return found

@@ -14,8 +14,6 @@ from strikelake.pricing.greeks import greeks
 from strikelake.pricing.tree import STEPS, tree_rate, tree_values, tree_vol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from pipelines.snapshot_chain import SnapshotChain
@@ -41,7 +39,12 @@ AXES = {
         "trading": "trading minutes",
     },
     "rate": {"curve": "", "zero": "rate of zero", "flat": "one flat rate"},
-    "carry": {"implied": "", "dividends": "no implied carry", "none": "no dividends and no carry"},
+    "carry": {
+        "implied": "",
+        "dividends": "no implied carry",
+        "none": "no dividends and no carry",
+        "fitted": "another forward",
+    },
     "model": {"own": "", "european": "European", "tree": f"tree of {STEPS} steps"},
 }
 """What can differ: the alternatives of each input by name, ours first, and what to call the others."""
@@ -62,7 +65,8 @@ class Convention:
     rate
         `curve`, `zero` or `flat` (one rate for all).
     carry
-        `implied` (dividends and what calls and puts imply beside them), `dividends` or `none`.
+        `implied` (dividends and what calls and puts imply beside them), `dividends`, `none`, or `fitted`
+        (what the vendor's own volatilities imply).
     model
         `own` (American with discrete dividends on shares, European on indices), `european`, or `tree` (an
         American tree of few steps).
@@ -78,6 +82,10 @@ class Convention:
     def departures(self) -> tuple[str, ...]:
         """Return what differs from ours, in words."""
         return tuple(filter(None, (AXES[each.name][getattr(self, each.name)] for each in fields(self))))
+
+    def distance(self, other: Convention) -> int:
+        """Return in how many inputs two conventions differ."""
+        return sum(getattr(self, axis) != getattr(other, axis) for axis in AXES)
 
     @property
     def label(self) -> str:
@@ -104,14 +112,18 @@ class Valuer:
         The contracts.
     flat
         The rate of conventions with `rate="flat"`; None where none is known, and then they cannot be asked.
+    fitted
+        The carry of conventions with `carry="fitted"`, NaN for series that have none; (series,), or None.
     """
 
     chain: SnapshotChain
     flat: float | None = None
+    fitted: FloatArray | None = None
 
-    def possible(self, most: int = 2) -> Iterator[Convention]:
-        """Return the conventions that the data allow; of those with our model, up to `most` departures.
+    def possible(self, most: int = 2) -> list[Convention]:
+        """Return the conventions that the data allow, those with the fewest departures first.
 
+        Fitted ones are left out, and of those with our model those with more than `most` departures.
         Ours with many departures would cost a solution of a free boundary for each; nobody is known to use
         that with, say, a rate of zero.
         """
@@ -119,15 +131,21 @@ class Valuer:
             axis: {name for name in AXES[axis] if np.isnan(self.chain.column(f"{axis}_{name}")).all()}
             for axis in ("price", "spot")
         }
-        if self.flat is None:
-            absent["rate"] = {"flat"}
+        absent["rate"] = {"flat"} if self.flat is None else set()
+        absent["carry"] = {"fitted"} | self._same_carry()
         choices = [
             [name for name in names if name not in absent.get(axis, ())] for axis, names in AXES.items()
         ]
-        for chosen in product(*choices):
-            made = Convention(*chosen)
-            if made.model != "own" or len(made.departures()) <= most:
-                yield made
+        made = (Convention(*chosen) for chosen in product(*choices))
+        asked = (how for how in made if how.model != "own" or len(how.departures()) <= most)
+        return sorted(asked, key=lambda how: len(how.departures()))
+
+    def _same_carry(self) -> set[str]:
+        """Return the alternatives of the carry that would change nothing here."""
+        same = set() if any(carry.any() for carry in self.chain.carry.values()) else {"dividends"}
+        if self.chain.series.schedule.is_empty():
+            same |= {"none"}
+        return same
 
     def vols(self, how: Convention, rows: Rows) -> FloatArray:
         """Return what the rows' prices imply; NaN where nothing."""
@@ -182,7 +200,11 @@ class Valuer:
     def _terms(self, how: Convention, rows: Rows) -> tuple[Rows, Terms]:
         series, carry = self.chain.series, self.chain.carry[how.spot]
         every = np.arange(carry.size)
-        own = series.terms(every, carry if how.carry == "implied" else np.zeros(carry.size))
+        if how.carry == "fitted" and self.fitted is not None:
+            carry = self.fitted
+        elif how.carry != "implied":
+            carry = np.zeros(carry.size)
+        own = series.terms(every, carry)
         rate = own.rate
         if how.rate != "curve":
             rate = np.full(carry.size, self.flat if how.rate == "flat" else 0.0)

@@ -16,6 +16,7 @@ import polars as pl
 
 from pipelines.convention_search import (
     UNITS,
+    fitted_carry,
     greek_convention,
     greek_tolerance,
     sample_of,
@@ -54,6 +55,7 @@ _SHOWN = (
     "told_implied_vol",
 )
 _CHANCE_ROWS = 400
+_FEWEST = 5  # contracts from which a forward is worth telling
 _STRICT = 0.1  # a way found for one row alone must come so much nearer, for there are many of them
 
 
@@ -85,6 +87,9 @@ class CrossCheck:
     by_chance
         Share of contracts that the same search "explains" when differences are dealt out at random; None
         where nothing is left to explain.
+    forwards
+        underlying, root, expiration, contracts and dollars: where the vendor's volatilities imply another
+        forward than ours, by how much at today's price (negative is a larger dividend).
     """
 
     session: Session
@@ -97,6 +102,7 @@ class CrossCheck:
     steps: tuple[str, ...]
     units: Mapping[str, str]
     by_chance: float | None
+    forwards: pl.DataFrame
 
     def causes(self, column: str = "cause") -> dict[str, int]:
         """Return contracts by cause, the most frequent first."""
@@ -132,7 +138,9 @@ def cross_check(chain: SnapshotChain, *, tolerance_bp: float = TOLERANCE_BP) -> 
     scales = {name: UNITS[name][unit] for name, unit in units.items()}
     convention, flat = vol_convention(valuer, sample, scales, tolerance_bp)
     valuer = Valuer(chain, flat)
-    for_greeks = greek_convention(valuer, sample, scales)
+    for_greeks = greek_convention(valuer, convention, sample, scales)
+    fitted, dollars = fitted_carry(valuer, convention, told, tolerance_bp)
+    valuer = replace(valuer, fitted=fitted)
     vols = {OURS: ours}
     path = _path(convention)
     for how in path:
@@ -155,6 +163,7 @@ def cross_check(chain: SnapshotChain, *, tolerance_bp: float = TOLERANCE_BP) -> 
         steps,
         units,
         chance,
+        _forwards(chain, dollars, rows),
     )
 
 
@@ -206,6 +215,10 @@ def _causes(
     }
     for how in sorted(near, key=lambda each: (-len(each.departures()), near[each].size)):
         cause[near[how]] = how.label
+    forward = replace(convention, carry="fitted")
+    cause[left[np.abs(valuer.vols(forward, left) - told[left]) * BASIS_POINTS <= tolerance_bp]] = (
+        forward.label
+    )
     cause[known[convention]] = convention.label
     cause[known[OURS]] = AGREES
     return cause.tolist()
@@ -290,3 +303,15 @@ def _greek_columns(
             pl.Series(f"cause_{name}", cause.tolist(), dtype=pl.String),
         ]
     return columns
+
+
+def _forwards(chain: SnapshotChain, dollars: FloatArray, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the series whose differences another forward explains, and that forward's distance from ours."""
+    label = AXES["carry"]["fitted"]
+    explained = rows.with_columns(series=chain.rows["series"]).filter(pl.col("cause").str.contains(label))
+    found = chain.series.frame.select(
+        "series", "underlying", "root", "expiration", dollars=pl.Series(dollars)
+    )
+    counts = explained.group_by("series").agg(contracts=pl.len())
+    joined = found.join(counts, on="series").filter(pl.col("contracts") >= _FEWEST).sort("series")
+    return joined.select("underlying", "root", "expiration", "contracts", "dollars")

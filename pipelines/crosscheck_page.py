@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
 _NOTE = (
     "Each contract is solved at the quote that the snapshot shows. Where the vendor's volatility differs, "
-    "the contract is solved again by other conventions, and the one that reproduces the vendor's number is the "
-    "cause: nothing is explained by a guess. What none reproduces is listed below as unexplained."
+    "the contract is solved again by other conventions, and the one that reproduces the vendor's number is "
+    "the cause: nothing is explained by a guess. What none reproduces is listed below as unexplained."
 )
 _SHADES = ("#f97316", "#eab308", "#22c55e", "#0ea5e9", "#6366f1")
 _MOST_LISTED = 200
-_INSIDE = 0.98  # of the differences are drawn; a few at the edges would flatten the rest
+_INSIDE = 0.95  # of the differences are drawn; a few at the edges would flatten the rest
+_MOST_BUCKETS = 0.8  # of the buckets have a colour of their own, for the same reason
 
 
 def write_crosscheck(folder: Path, found: CrossCheck) -> Path:
@@ -58,6 +59,8 @@ def write_crosscheck(folder: Path, found: CrossCheck) -> Path:
         pages.section("By days and moneyness", pages.chart(_heat(found)) + _buckets(found)),
         pages.section("Greeks", _greeks(found)),
     ]
+    if found.forwards.height:
+        parts.append(pages.section("Other forwards", _forwards(found)))
     if found.rows.filter(pl.col("cause") == UNEXPLAINED).height:
         parts.append(pages.section("Unexplained", _unexplained(found)))
     return pages.write_page(folder, "Against the vendor", facts, parts)
@@ -138,7 +141,8 @@ def _heat(found: CrossCheck) -> Any:
     medians = {(days, money): (middle, count) for days, money, count, middle, *_ in by_bucket(found.rows, ())}
     grid = [[medians.get((days, money), (None, 0)) for money in names["moneyness"]] for days in names["days"]]
     values = [[middle for middle, _ in line] for line in grid]
-    reach = max((abs(value) for line in values for value in line if value is not None), default=1.0) or 1.0
+    sizes = sorted(abs(value) for line in values for value in line if value is not None)
+    reach = (sizes[int(_MOST_BUCKETS * (len(sizes) - 1))] if sizes else 0.0) or 1.0
     figure = Figure(
         Heatmap(
             x=names["moneyness"],
@@ -190,6 +194,19 @@ def _greeks(found: CrossCheck) -> str:
         causes = ", ".join(f"{cause} {count:,}" for cause, count in found.causes(f"cause_{name}").items())
         rows.append((name, decimal(middle, 5, signed=True), decimal(far, 5), causes))
     return pages.table(heads, ("", "n", "n", "wrap"), rows)
+
+
+def _forwards(found: CrossCheck) -> str:
+    heads = ("Underlying", "Root", "Expiration", "Contracts explained", "Dollars a share")
+    rows = [
+        (underlying, root, str(expiration), f"{count:,}", f"{dollars:+.2f}")
+        for underlying, root, expiration, count, dollars in found.forwards.iter_rows()
+    ]
+    told = (
+        "Where one number for an expiration makes ours the vendor's: how far its forward lies from ours, at "
+        "today's price. Minus is a dividend that the vendor knows of and the lake does not."
+    )
+    return pages.note(told) + pages.table(heads, ("", "", "", "n", "s"), rows)
 
 
 def _unexplained(found: CrossCheck) -> str:

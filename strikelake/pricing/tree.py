@@ -15,7 +15,7 @@ import numpy as np
 from strikelake.pricing.arrays import FloatArray, broadcast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -83,20 +83,26 @@ def tree_values(
 
     Examples
     --------
-    >>> found = tree_values(1, 159.9606, 150.0, 1.1322216, 0.0028, 0.3570277)
-    >>> float(found.price.round(3)), float(found.delta.round(4))
-    (29.075, 0.6437)
+    >>> tree_values(1, 100.0, 100.0, 1.0, 0.05, 0.2, steps=30).price.round(3).item()
+    10.384
     """
     if steps <= _GREEK_LEVELS:
         raise ValueError(f"steps is {steps}: a tree's Greeks need three")
-    inputs = broadcast(
-        sign=sign, spot=spot, strike=strike, years=years, rate=rate, vol=vol, dividend_yield=dividend_yield
+    *inputs, early_ = broadcast(
+        sign=sign,
+        spot=spot,
+        strike=strike,
+        years=years,
+        rate=rate,
+        vol=vol,
+        dividend_yield=dividend_yield,
+        american=american,
     )
-    early = np.broadcast_to(np.asarray(american, dtype=np.bool_), inputs[0].shape)
+    early = early_ > 0.0
     with np.errstate(all="ignore"):
         price, delta, gamma, theta = _walk(inputs, early, steps)
         up, down = (
-            _walk((*inputs[:5], inputs[5] * (1.0 + bump), inputs[6]), early, steps)[0]
+            _walk([*inputs[:5], inputs[5] * (1.0 + bump), inputs[6]], early, steps)[0]
             for bump in (_BUMP, -_BUMP)
         )
         vega = (up - down) / (2.0 * _BUMP * inputs[5])
@@ -126,13 +132,14 @@ def tree_vol(
         years=years,
         rate=rate,
         dividend_yield=dividend_yield,
+        american=american,
         price=price,
     )
 
     def value(vol: FloatArray, early: NDArray[np.bool_], *market: FloatArray) -> FloatArray:
-        return _walk((*market[:5], vol, market[5]), early, steps)[0]
+        return _walk([*market[:5], vol, market[5]], early, steps)[0]
 
-    return _root(value, (_LOW, _HIGH), inputs, american)
+    return _root(value, (_LOW, _HIGH), inputs)
 
 
 def tree_rate(
@@ -158,48 +165,49 @@ def tree_rate(
         years=years,
         vol=vol,
         dividend_yield=dividend_yield,
+        american=american,
         price=price,
     )
 
     def value(rate: FloatArray, early: NDArray[np.bool_], *market: FloatArray) -> FloatArray:
-        return _walk((*market[:4], rate, *market[4:6]), early, steps)[0]
+        return _walk([*market[:4], rate, *market[4:]], early, steps)[0]
 
-    return _root(value, (-_FURTHEST_RATE, _FURTHEST_RATE), inputs, american)
+    return _root(value, (-_FURTHEST_RATE, _FURTHEST_RATE), inputs)
 
 
 def _root(
-    value: Callable[..., FloatArray],
-    span: tuple[float, float],
-    inputs: tuple[FloatArray, ...],
-    american: ArrayLike,
+    value: Callable[..., FloatArray], span: tuple[float, float], inputs: tuple[FloatArray, ...]
 ) -> FloatArray:
-    """Return where a value is the price, the last of the inputs, by Chandrupatla's method for all rows."""
+    """Return where a value is the price, by Chandrupatla's method for all rows at once.
+
+    The last two inputs are whether a row may be exercised early, and the price.
+    """
     from scipy.optimize import elementwise
 
     shape = inputs[0].shape
     if not inputs[0].size:
         return np.empty(shape)
-    # The solver drops rows that are done, and so must be given every column.
-    early = np.broadcast_to(np.asarray(american, dtype=np.float64), shape)
     low, high = (np.full(shape, end) for end in span)
     with np.errstate(all="ignore"):
         found = elementwise.find_root(
-            lambda guess, early, *columns: value(guess, early > 0.0, *columns) - columns[-1],
+            lambda guess, *columns: value(guess, columns[-2] > 0.0, *columns[:-2]) - columns[-1],
             (low, high),
-            args=(early, *inputs),
+            args=inputs,
             tolerances={"xatol": _EXACT, "xrtol": _EXACT},
         )
     return np.where(found.success, found.x, np.nan)
 
 
 def _walk(
-    inputs: tuple[FloatArray, ...], american: NDArray[np.bool_], steps: int
+    inputs: Sequence[FloatArray], american: NDArray[np.bool_], steps: int
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Return price, delta, gamma and theta; nodes are the first axis: a step is one pass over rows."""
     sign, spot, strike, years, rate, vol, carry = inputs
     step = years / steps
     up = np.exp(vol * np.sqrt(step))
     chance = (np.exp((rate - carry) * step) - 1.0 / up) / (up - 1.0 / up)
+    # A drift beyond what a step moves has no chance; as much of it as there is keeps low volatilities in order.
+    chance = np.clip(chance, 0.0, 1.0)
     discount = np.exp(-rate * step)
     # exp(vol sqrt(step)) once to every power: node j of level n is spot * up ** (2 j - n).
     powers = spot * up ** np.arange(-steps, steps + 1).reshape(-1, *[1] * spot.ndim)
