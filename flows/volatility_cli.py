@@ -183,7 +183,9 @@ def surface(
     open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     lake: Root = None,
 ) -> None:
-    """Write a page with an underlying's smiles, term structure and surface at one moment.
+    """Show an underlying's volatility at one moment, and write a page with smiles, term structure, surface.
+
+    Says where the surface has calendar or butterfly arbitrage.
 
     [bold]Examples[/bold]
 
@@ -191,17 +193,21 @@ def surface(
 
       strikelake surface SPX --date 2025-01-08 --time 10:30 --bar quote --open
     """
-    from flows import wiring
+    from flows import volatility_tables, wiring
     from flows.settings import load
-    from pipelines.surface_page import write_surface_page
+    from pipelines.surface_page import read_surface, write_surface_page
     from strikelake.calendar import et_ns
 
     settings = load()
     day = date.date()
     path = output or settings.path("data/reports") / f"surface-{symbol}-{day}"
     asof = et_ns(day, time) if time else None
-    written = write_surface_page(wiring.lake(settings, lake), symbol, day, path, bar=bar, asof=asof)
-    Console().print(f"{written}", highlight=False, soft_wrap=True)
+    view = read_surface(wiring.lake(settings, lake), symbol, day, bar=bar, asof=asof)
+    written = write_surface_page(view, path)
+    console = Console()
+    for shown in volatility_tables.surface(view):
+        console.print(shown, highlight=False)
+    console.print(f"page {written}", highlight=False, soft_wrap=True)
     if open_:
         typer.launch(written.resolve().as_uri())
 

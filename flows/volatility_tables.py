@@ -8,6 +8,7 @@ from flows.tables import empty
 from pipelines.conventions import GREEKS
 from pipelines.crosscheck_summary import by_bucket, by_cause, greek_differences
 from pipelines.statistics_page import decimal
+from strikelake.calendar import iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from pipelines.analytics import AnalyticsReport
     from pipelines.analytics_report import Summary
     from pipelines.crosscheck import CrossCheck
+    from pipelines.surface_page import SurfaceView
     from pipelines.surfaces import SurfaceReport
+
+_SMALLEST = 0.0005
 
 
 def analytics(found: Sequence[tuple[AnalyticsReport, SurfaceReport]]) -> Table:
@@ -43,22 +47,26 @@ def analytics(found: Sequence[tuple[AnalyticsReport, SurfaceReport]]) -> Table:
 
 def report(found: Sequence[Summary]) -> Iterator[RenderableType]:
     """Show shares by status and the gap between calls and puts, then the smiles."""
-    table = empty("underlying", "bar", ">rows", ">solved", "others", ">gap", ">without carry")
+    table = empty("underlying", "bar", ">rows", ">solved", "others", ">gap", ">without", ">with")
     smiles = empty("underlying", "bar", ">smiles", "by status", ">calendar gaps")
     for each in found:
         others = {name: count for name, count in each.by_status.items() if name != "solved"}
         if each.without_status:
             others["[red]no status[/]"] = each.without_status
-        told = ", ".join(f"{name} {count / each.rows:.1%}" for name, count in others.items())
-        gaps = (_points(gap) for gap in (each.gap, each.gap_without_carry))
+        told = ", ".join(
+            f"{name.replace('_', ' ')} {_share(count / each.rows)}" for name, count in others.items()
+        )
+        gaps = (_points(gap) for gap in (each.gap, each.gap_without_carry, each.gap_with_carry))
         table.add_row(each.underlying, each.bar, f"{each.rows:,}", f"{each.solved:.1%}", told, *gaps)
         if each.smiles:
             count = sum(each.smiles.values())
             gapped = f"{each.calendar_gaps:,}"
-            smiles.add_row(each.underlying, each.bar, f"{count:,}", _shares(each.smiles), gapped)
+            shares = _shares(each.smiles).replace("_", " ")
+            smiles.add_row(each.underlying, each.bar, f"{count:,}", shares, gapped)
     first, last = min(each.first for each in found), max(each.last for each in found)
     table.caption = (
-        f"{first} to {last}; gap: median |call - put| of pairs near the money beyond a week, in vol points"
+        f"{first} to {last}; gap: median |call - put| of pairs near the money beyond a week, in vol points; "
+        "without and with: the pairs of each decision time before and after their own carry"
     )
     yield table
     if smiles.row_count:
@@ -68,6 +76,34 @@ def report(found: Sequence[Summary]) -> Iterator[RenderableType]:
         yield smiles
         best = found[0]
         yield f"plots: strikelake surface {best.underlying} --date {best.last} --open"
+
+
+def surface(view: SurfaceView) -> Iterator[RenderableType]:
+    """Show a surface's numbers, its smiles, and whether they cross."""
+    table = empty(f"{view.underlying}, {iso(view.asof)}, {view.bar}", ">")
+    for name, text in view.texts().items():
+        table.add_row(name, text)
+    yield table
+    table = empty(
+        "expiration", "root", ">days", ">ATM", ">skew", ">contracts", ">error of fit", ">calendar gap", ""
+    )
+    for row in view.smiles.sort("years").iter_rows(named=True):
+        numbers = (
+            "–" if value is None else form.format(value)
+            for value, form in (
+                (row["atm_iv"], "{:.2%}"),
+                (row["skew"], "{:+.3f}"),
+                (row["contracts"], "{:,}"),
+                (row["rmse"], "{:.2%}"),
+                (row["calendar_gap"], "{:.1e}" if row["calendar_gap"] else "none"),
+            )
+        )
+        told = "" if row["status"] == "fitted" else row["status"].replace("_", " ")
+        days = f"{row['years'] * 365.0:.1f}"
+        table.add_row(str(row["expiration"]), row["root"], days, *numbers, told)
+    yield table
+    if view.fitted:
+        yield view.arbitrage()
 
 
 def check(found: CrossCheck) -> Iterator[RenderableType]:
@@ -116,6 +152,11 @@ def _convention(found: CrossCheck) -> Table:
     table.add_row("Greeks", found.greek_convention.label)
     table.add_row("units", f"vega per {found.units['vega']}, theta per {found.units['theta']}")
     return table
+
+
+def _share(part: float) -> str:
+    """Return a share in per cent; the smallest are not zero."""
+    return f"{part:.1%}" if part >= _SMALLEST else "< 0.1%"
 
 
 def _points(vol: float | None) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from backtests import pages
 from backtests.figures import styled
-from pipelines.surface_page import write_surface_page
+from pipelines.surface_page import read_surface, write_surface_page
 from strikelake.errors import EmptyLakeError
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 _NOTE = (
     "Every row has a status, and a volatility only where it is solved. The gap is the median difference "
     "between the volatilities of a call and a put of one strike that were priced in the same minute, near "
-    "the money and beyond a week; without carry it is what it would be had the forward been made of "
-    "dividends alone."
+    "the money and beyond a week, each with the carry known by then. Beside it is the median over "
+    "expirations and decision times of the pairs' gap before and after their own carry is taken in."
 )
 _COLOURS = {
     "solved": "#2563eb",
@@ -58,9 +58,12 @@ def write_analytics_page(lake: Lake, found: Sequence[Summary], folder: Path) -> 
         last = max(each.last for each in found if each.underlying == underlying)
         name = f"{underlying}-{last}"
         try:
-            write_surface_page(lake, underlying, last, folder / name)
+            view = read_surface(lake, underlying, last)
         except EmptyLakeError:
-            continue  # an underlying without smiles has no surface to show
+            continue
+        if not view.fitted:
+            continue  # nothing to show
+        write_surface_page(view, folder / name)
         links.append(f"<a href='{name}/index.html'>{underlying}, {last}</a>")
     if links:
         parts.append(pages.section("Surfaces", f"<p>{' · '.join(links)}</p>"))
@@ -89,28 +92,36 @@ def _statuses(found: Sequence[Summary]) -> Any:
     figure.update_xaxes(tickformat=".0%", range=[0, 1], title="share of rows")
     figure.update_yaxes(autorange="reversed")
     figure = styled(figure, height=150 + 26 * len(rows))
-    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"})
+    figure.update_layout(
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"} | {"traceorder": "normal"},
+    )
     return figure
 
 
 def _table(found: Sequence[Summary]) -> str:
-    names = list(dict.fromkeys(name for each in found for name in each.by_status))
-    heads = ["Underlying", "Bar", "Rows", *(name.replace("_", " ") for name in names)]
-    heads += ["Gap, vol points", "without carry", "Smiles", "Calendar gaps"]
+    heads = ["Underlying", "Bar", "Rows", "Solved", "Others"]
+    heads += ["Gap, vol points", "without", "with carry", "Smiles", "Calendar gaps"]
     rows = [
         [
             each.underlying,
             each.bar,
             f"{each.rows:,}",
-            *(pages.share(each.by_status.get(name, 0) / each.rows) for name in names),
+            pages.share(each.solved),
+            ", ".join(
+                f"{name.replace('_', ' ')} {count:,}"
+                for name, count in each.by_status.items()
+                if name != "solved"
+            ),
             _points(each.gap),
             _points(each.gap_without_carry),
+            _points(each.gap_with_carry),
             f"{each.smiles.get('fitted', 0):,} of {sum(each.smiles.values()):,}",
             f"{each.calendar_gaps:,}",
         ]
         for each in found
     ]
-    return pages.table(heads, ["", "", *["n"] * (len(heads) - 2)], rows)
+    return pages.table(heads, ["", "", "n", "n", "wrap", "n", "n", "n", "n", "n"], rows)
 
 
 def _points(vol: float | None) -> str:

@@ -45,12 +45,14 @@ class Summary:
     without_status
         Rows that have none; there should never be any.
     gap
-        Median |call - put| volatility of pairs near the money and priced in one minute; None without pairs.
+        Median |call - put| volatility of pairs near the money and priced in one minute against an observed
+        underlying; None without pairs.
     pairs
         How many pairs that is the median of.
-    gap_without_carry
-        The same as it would be without the carry that the pairs imply: the median over expirations and
-        decision times of `forwards`; None where no carry was sought.
+    gap_without_carry, gap_with_carry
+        The median over expirations and decision times of what `forwards` says of its pairs, before and after
+        their carry is taken in; None where no carry was found. `gap` is larger than the latter: it holds the
+        rows before the first decision time, and those that were priced with the carry of the last one.
     smiles
         Smiles by status.
     calendar_gaps
@@ -67,6 +69,7 @@ class Summary:
     gap: float | None
     pairs: int
     gap_without_carry: float | None
+    gap_with_carry: float | None
     smiles: Mapping[str, int]
     calendar_gaps: int
 
@@ -113,7 +116,7 @@ def summarise(
     forwards = _if_any(lake, "forwards", start, end, underlyings)
     known = (
         found.join(_pair_gaps(priced), on=_GROUP, how="left")
-        .join(_without_carry(forwards), on=_GROUP, how="left")
+        .join(_forward_gaps(forwards), on=_GROUP, how="left")
         .join(gaps.group_by(*_GROUP).agg(calendar_gaps=pl.len()).collect(), on=_GROUP, how="left")
         .sort(*_GROUP)
     )
@@ -130,7 +133,8 @@ def summarise(
             without_status=statuses.get(_key(row), {}).get(None, 0),
             gap=row["gap"],
             pairs=row["pairs"] or 0,
-            gap_without_carry=row["gap_without_carry"],
+            gap_without_carry=row["gap_before"],
+            gap_with_carry=row["gap_after"],
             smiles={str(name): count for name, count in smiles.get(_key(row), {}).items()},
             calendar_gaps=row["calendar_gaps"] or 0,
         )
@@ -157,6 +161,8 @@ def _pair_gaps(priced: pl.LazyFrame) -> pl.DataFrame:
     symbol = pl.col("occ_symbol")
     near = priced.filter(
         pl.col("status") == "solved",
+        # Where pairs price the underlying themselves they agree by construction.
+        pl.col("underlying_source") != "parity",
         pl.col("years") > LEAST_YEARS,
         moneyness <= NEAR + NEAR_PER_ROOT_YEAR * pl.col("years").sqrt(),
     ).with_columns(
@@ -175,10 +181,10 @@ def _pair_gaps(priced: pl.LazyFrame) -> pl.DataFrame:
     return pairs.group_by(*_GROUP).agg(gap=gap.median(), pairs=pl.len()).collect()
 
 
-def _without_carry(forwards: pl.LazyFrame) -> pl.DataFrame:
-    """Return the median gap that pairs had before their carry was known, by underlying and bar."""
-    sought = forwards.filter(pl.col("years") > LEAST_YEARS, pl.col("gap_before").is_not_null())
-    return sought.group_by(*_GROUP).agg(gap_without_carry=pl.col("gap_before").median()).collect()
+def _forward_gaps(forwards: pl.LazyFrame) -> pl.DataFrame:
+    """Return the median gaps of pairs before and after their carry is known, by underlying and bar."""
+    found = forwards.filter(pl.col("years") > LEAST_YEARS, pl.col("status") == "solved")
+    return found.group_by(*_GROUP).agg(pl.col("gap_before", "gap_after").median()).collect()
 
 
 def _if_any(
