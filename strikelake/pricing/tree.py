@@ -15,7 +15,7 @@ import numpy as np
 from strikelake.pricing.arrays import FloatArray, broadcast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -24,6 +24,7 @@ _BUMP = 0.01  # of the volatility, for vega
 _LOW, _HIGH = 1e-3, 10.0
 _FURTHEST_RATE = 0.2
 _EXACT = 1e-12
+_MARKET = ("sign", "spot", "strike", "years", "rate", "vol", "dividend_yield")
 _GREEK_LEVELS = 2  # the levels of the tree that Greeks are read from: 0, 1 and 2
 
 
@@ -125,21 +126,9 @@ def tree_vol(
 
     Parameters are those of `tree_values`, with the price in dollars per share.
     """
-    inputs = broadcast(
-        sign=sign,
-        spot=spot,
-        strike=strike,
-        years=years,
-        rate=rate,
-        dividend_yield=dividend_yield,
-        american=american,
-        price=price,
-    )
-
-    def value(vol: FloatArray, early: NDArray[np.bool_], *market: FloatArray) -> FloatArray:
-        return _walk([*market[:5], vol, market[5]], early, steps)[0]
-
-    return _root(value, (_LOW, _HIGH), inputs)
+    known = {"sign": sign, "spot": spot, "strike": strike, "years": years, "rate": rate}
+    known |= {"dividend_yield": dividend_yield, "american": american, "price": price}
+    return _inverted("vol", (_LOW, _HIGH), known, steps)
 
 
 def tree_rate(
@@ -158,42 +147,31 @@ def tree_rate(
 
     Parameters are those of `tree_values`, with the price in dollars per share.
     """
-    inputs = broadcast(
-        sign=sign,
-        spot=spot,
-        strike=strike,
-        years=years,
-        vol=vol,
-        dividend_yield=dividend_yield,
-        american=american,
-        price=price,
-    )
-
-    def value(rate: FloatArray, early: NDArray[np.bool_], *market: FloatArray) -> FloatArray:
-        return _walk([*market[:4], rate, *market[4:]], early, steps)[0]
-
-    return _root(value, (-_FURTHEST_RATE, _FURTHEST_RATE), inputs)
+    known = {"sign": sign, "spot": spot, "strike": strike, "years": years, "vol": vol}
+    known |= {"dividend_yield": dividend_yield, "american": american, "price": price}
+    return _inverted("rate", (-_FURTHEST_RATE, _FURTHEST_RATE), known, steps)
 
 
-def _root(
-    value: Callable[..., FloatArray], span: tuple[float, float], inputs: tuple[FloatArray, ...]
+def _inverted(
+    sought: str, span: tuple[float, float], known: Mapping[str, ArrayLike], steps: int
 ) -> FloatArray:
-    """Return where a value is the price, by Chandrupatla's method for all rows at once.
-
-    The last two inputs are whether a row may be exercised early, and the price.
-    """
+    """Return the input at which a tree gives the price, by Chandrupatla's method for all rows at once."""
     from scipy.optimize import elementwise
 
-    shape = inputs[0].shape
-    if not inputs[0].size:
+    columns = dict(zip(known, broadcast(**known), strict=True))
+    shape = columns["price"].shape
+    if not columns["price"].size:
         return np.empty(shape)
+
+    def gap(guess: FloatArray, *rows: FloatArray) -> FloatArray:
+        market = dict(zip(columns, rows, strict=True)) | {sought: guess}
+        value = _walk([market[name] for name in _MARKET], market["american"] > 0.0, steps)[0]
+        return value - market["price"]
+
     low, high = (np.full(shape, end) for end in span)
     with np.errstate(all="ignore"):
         found = elementwise.find_root(
-            lambda guess, *columns: value(guess, columns[-2] > 0.0, *columns[:-2]) - columns[-1],
-            (low, high),
-            args=inputs,
-            tolerances={"xatol": _EXACT, "xrtol": _EXACT},
+            gap, (low, high), args=tuple(columns.values()), tolerances={"xatol": _EXACT, "xrtol": _EXACT}
         )
     return np.where(found.success, found.x, np.nan)
 
