@@ -184,7 +184,7 @@ def _walk(
     step = years / steps
     up = np.exp(vol * np.sqrt(step))
     chance = (np.exp((rate - carry) * step) - 1.0 / up) / (up - 1.0 / up)
-    # A drift beyond what a step moves has no chance; as much of it as there is keeps low volatilities in order.
+    # A drift beyond what a step moves has no chances; at their ends low volatilities keep their order.
     chance = np.clip(chance, 0.0, 1.0)
     discount = np.exp(-rate * step)
     # exp(vol sqrt(step)) once to every power: node j of level n is spot * up ** (2 j - n).
