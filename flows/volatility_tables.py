@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipelines.surfaces import SurfaceReport
 
 _SMALLEST = 0.0005
+_NUMBER_WIDTH = 7
 
 
 def analytics(found: Sequence[tuple[AnalyticsReport, SurfaceReport]]) -> Table:
@@ -109,7 +110,11 @@ def surface(view: SurfaceView) -> Iterator[RenderableType]:
 def check(found: CrossCheck) -> Iterator[RenderableType]:
     """Show how the vendor values options, the differences by cause and by bucket, and those of Greeks."""
     yield _convention(found)
-    table = empty("cause of the difference in volatility", ">contracts", ">share", ">median |bp|", ">90 %")
+    table = empty("cause of the difference in volatility", ">rows", ">share", ">median", ">90 %")
+    first, *numbers = table.columns
+    first.no_wrap = False
+    for column in numbers:
+        column.min_width = _NUMBER_WIDTH
     for cause, count, share, middle, far in by_cause(found.rows):
         table.add_row(cause, f"{count:,}", f"{share:.1%}", decimal(middle, 1), decimal(far, 1))
     chance = (
@@ -118,7 +123,7 @@ def check(found: CrossCheck) -> Iterator[RenderableType]:
         else f"; of differences dealt out at random {found.by_chance:.0%} have one"
     )
     table.caption = (
-        f"vendor less ours, hundredths of a vol point; the same within {found.tolerance_bp:g}{chance}"
+        f"|vendor - ours|, hundredths of a vol point; the same within {found.tolerance_bp:g}{chance}"
     )
     yield table
     table = empty("days", "ln(K / S)", ">contracts", ">median", *(f">{step}" for step in found.steps))

@@ -40,7 +40,7 @@ _A_DEPARTURE = 0.002  # what a departure must improve the mean error by, in tole
 _EXACT = 0.02  # a mean error, in tolerances, that only the convention itself leaves
 _LITTLE = 0.1  # weight of Greeks where volatilities decide
 _NEWTON_STEPS, _NUDGE, _WIDEST = 3, 1e-3, 0.2  # of the search for a carry, per year
-_FEWEST = 5
+_FEWEST, _MOST = 5, 0.7  # rows, and their share, that make a forward believed
 _SURE_RATE = 2e-4  # dispersion below which one rate is meant
 
 
@@ -153,7 +153,8 @@ def fitted_carry(
     """Return the carry of each series that the vendor's volatilities imply, and what it adds to the forward.
 
     One number explains a whole expiration: Newton's method on the median row, as `pipelines.carry` does it
-    for calls and puts. A series is believed where at least half of its rows, and five, then agree.
+    for calls and puts. A series is believed where the vendor's number then lies within the tolerance, or
+    inside the quote, for most of its rows, five at least.
 
     Returns
     -------
@@ -166,8 +167,8 @@ def fitted_carry(
     rows, series = np.arange(chain.size), chain.rows["series"].to_numpy()
     carry = np.zeros(chain.carry[how.spot].size)
 
-    def vols(yields: FloatArray) -> FloatArray:
-        return replace(valuer, fitted=yields).vols(how, rows)
+    def vols(yields: FloatArray, price: str = how.price) -> FloatArray:
+        return replace(valuer, fitted=yields).vols(replace(how, price=price), rows)
 
     with np.errstate(all="ignore"):
         for _ in range(_NEWTON_STEPS):
@@ -175,8 +176,9 @@ def fitted_carry(
             step = (told - now) * _NUDGE / (vols(carry + _NUDGE) - now)
             carry = carry + _by_series(np.nanmedian, np.clip(step, -_WIDEST, _WIDEST), series, carry.size)
         near = np.abs(vols(carry) - told) * BASIS_POINTS <= tolerance_bp
+        near |= (vols(carry, "bid") <= told) & (told <= vols(carry, "ask"))
     hits, whole = (np.bincount(series[chosen], minlength=carry.size) for chosen in (near, np.isfinite(told)))
-    believed = (hits >= _FEWEST) & (hits >= 0.5 * whole)
+    believed = (hits >= _FEWEST) & (hits >= _MOST * whole)
     spot = _by_series(np.nanmedian, chain.column(f"spot_{how.spot}"), series, carry.size)
     years = _by_series(np.nanmedian, chain.column(f"years_{how.clock}"), series, carry.size)
     dollars = -(carry - chain.carry[how.spot]) * years * spot

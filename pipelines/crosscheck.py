@@ -206,16 +206,16 @@ def _causes(
     cause = np.full(told.size, UNEXPLAINED, dtype=object)
     known = {how: np.abs(vols[how] - told) * BASIS_POINTS <= tolerance_bp for how in (OURS, convention)}
     left = np.flatnonzero(~(known[OURS] | known[convention]))
-    for base in (OURS, convention):
+    forward = replace(convention, carry="fitted")
+    for base, name in ((forward, f"{forward.label}, {INSIDE}"), (convention, INSIDE), (OURS, INSIDE)):
         low, high = (valuer.vols(replace(base, price=side), left) for side in ("bid", "ask"))
-        cause[left[(told[left] >= low) & (told[left] <= high)]] = INSIDE
+        cause[left[(told[left] >= low) & (told[left] <= high)]] = name
     near = {
         how: left[np.abs(valuer.vols(how, left) - told[left]) * BASIS_POINTS <= _STRICT * tolerance_bp]
         for how in alternatives
     }
     for how in sorted(near, key=lambda each: (-len(each.departures()), near[each].size)):
         cause[near[how]] = how.label
-    forward = replace(convention, carry="fitted")
     cause[left[np.abs(valuer.vols(forward, left) - told[left]) * BASIS_POINTS <= tolerance_bp]] = (
         forward.label
     )
@@ -254,7 +254,7 @@ def _frame(
 ) -> pl.DataFrame:
     told = chain.column("told_implied_vol")
     reached = pl.Series(np.isfinite(ours)) | (pl.Series(cause, dtype=pl.String) != UNEXPLAINED)
-    unsolved = "ours is " + pl.Series(status.tolist(), dtype=pl.String)
+    unsolved = "ours is " + pl.Series(status.tolist(), dtype=pl.String).str.replace_all("_", " ")
     return chain.rows.select(
         *_SHOWN,
         moneyness=(pl.col("strike") / pl.col("spot_snapshot")).log(),

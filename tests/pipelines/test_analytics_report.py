@@ -68,7 +68,11 @@ def test_the_page_shows_each_underlying(priced_lake, tmp_path):
 @pytest.mark.real
 @pytest.mark.parametrize(
     ("day", "underlying", "solved"),
-    [(date(2014, 6, 6), "AAPL", 0.85), (date(2014, 6, 5), "TWX", 0.85), (date(2021, 1, 6), "SPX", 0.9)],
+    [
+        pytest.param(date(2014, 6, 6), "AAPL", 0.85, marks=pytest.mark.slow),
+        (date(2014, 6, 5), "TWX", 0.85),
+        (date(2021, 1, 6), "SPX", 0.9),
+    ],
 )
 def test_every_row_of_real_days_has_a_status_and_calls_and_puts_agree(
     real_data, tmp_path, day, underlying, solved
@@ -79,8 +83,7 @@ def test_every_row_of_real_days_has_a_status_and_calls_and_puts_agree(
     load_reference(lake, real_data / "reference")
     kinds = {"1d": "option_day_bars", "1m": "option_minute_bars", "quote": "option_quotes"}
     for bar, name in kinds.items():
-        # 22,000 minute bars of AAPL are more than a test should take.
-        if name in lake.tables() and (underlying, bar) != ("AAPL", "1m"):
+        if name in lake.tables():
             analyse(lake, day, day, bar=bar, threads=2)
     build_surfaces(lake, day, day, bar="quote", threads=2)
     found = {each.bar: each for each in summarise(lake, underlyings=[underlying])}
