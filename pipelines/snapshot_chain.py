@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,6 +60,7 @@ class SnapshotChain:
     left_out: dict[str, int]
     series: Series
     carry: dict[str, FloatArray]
+    _numbers: dict[str, FloatArray] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def size(self) -> int:
@@ -68,7 +69,9 @@ class SnapshotChain:
 
     def column(self, name: str) -> FloatArray:
         """Return a column of numbers, NaN for null."""
-        return self.rows[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        if name not in self._numbers:
+            self._numbers[name] = self.rows[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        return self._numbers[name]
 
 
 def read_snapshot(

@@ -23,7 +23,7 @@ STEPS = 30
 _BUMP = 0.01  # of the volatility, for vega
 _LOW, _HIGH = 1e-3, 10.0
 _FURTHEST_RATE = 0.2
-_EXACT = 1e-12
+_EXACT = 1e-9
 _MARKET = ("sign", "spot", "strike", "years", "rate", "vol", "dividend_yield")
 _GREEK_LEVELS = 2  # the levels of the tree that Greeks are read from: 0, 1 and 2
 

@@ -28,8 +28,8 @@ def test_without_early_exercise_it_is_black_scholes():
 
 def test_volatility_and_rate_are_found_again():
     price = tree_values(1, 100.0, STRIKES, 0.5, 0.03, 0.25).price
-    np.testing.assert_allclose(tree_vol(price, 1, 100.0, STRIKES, 0.5, 0.03), 0.25, atol=1e-9)
-    np.testing.assert_allclose(tree_rate(price, 1, 100.0, STRIKES, 0.5, 0.25), 0.03, atol=1e-9)
+    np.testing.assert_allclose(tree_vol(price, 1, 100.0, STRIKES, 0.5, 0.03), 0.25, atol=1e-8)
+    np.testing.assert_allclose(tree_rate(price, 1, 100.0, STRIKES, 0.5, 0.25), 0.03, atol=1e-8)
 
 
 def test_each_row_may_have_its_own_right_to_exercise():
