@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from strikelake.lake.store import Lake
+
+    _Counts = dict[tuple[str, str], dict[str | None, int]]
 
 NEAR, NEAR_PER_ROOT_YEAR = 0.05, 0.15
 """A pair is near the money where |ln(K / F)| is at most the first plus the second times the root of years."""
@@ -120,25 +122,25 @@ def summarise(
         .join(gaps.group_by(*_GROUP).agg(calendar_gaps=pl.len()).collect(), on=_GROUP, how="left")
         .sort(*_GROUP)
     )
-    return tuple(
-        Summary(
-            underlying=row["underlying"],
-            bar=row["bar"],
-            first=row["first"],
-            last=row["last"],
-            rows=row["rows"],
-            by_status={
-                name: count for name, count in statuses.get(_key(row), {}).items() if name is not None
-            },
-            without_status=statuses.get(_key(row), {}).get(None, 0),
-            gap=row["gap"],
-            pairs=row["pairs"] or 0,
-            gap_without_carry=row["gap_before"],
-            gap_with_carry=row["gap_after"],
-            smiles={str(name): count for name, count in smiles.get(_key(row), {}).items()},
-            calendar_gaps=row["calendar_gaps"] or 0,
-        )
-        for row in known.iter_rows(named=True)
+    return tuple(_summary(row, statuses, smiles) for row in known.iter_rows(named=True))
+
+
+def _summary(row: Mapping[str, Any], statuses: _Counts, smiles: _Counts) -> Summary:
+    by_status = statuses.get(_key(row), {})
+    return Summary(
+        underlying=row["underlying"],
+        bar=row["bar"],
+        first=row["first"],
+        last=row["last"],
+        rows=row["rows"],
+        by_status={name: count for name, count in by_status.items() if name is not None},
+        without_status=by_status.get(None, 0),
+        gap=row["gap"],
+        pairs=row["pairs"] or 0,
+        gap_without_carry=row["gap_before"],
+        gap_with_carry=row["gap_after"],
+        smiles={str(name): count for name, count in smiles.get(_key(row), {}).items()},
+        calendar_gaps=row["calendar_gaps"] or 0,
     )
 
 
@@ -146,10 +148,10 @@ def _key(row: Mapping[str, str]) -> tuple[str, str]:
     return row["underlying"], row["bar"]
 
 
-def _counts(rows: pl.LazyFrame, column: str) -> dict[tuple[str, str], dict[str | None, int]]:
+def _counts(rows: pl.LazyFrame, column: str) -> _Counts:
     """Return how many rows there are of each value, by underlying and bar, the most frequent first."""
     counted = rows.group_by(*_GROUP, column).len().collect()
-    counts: dict[tuple[str, str], dict[str | None, int]] = {}
+    counts: _Counts = {}
     for underlying, bar, value, count in counted.sort("len", column, descending=[True, False]).iter_rows():
         counts.setdefault((underlying, bar), {})[value] = count
     return counts
