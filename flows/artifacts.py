@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 from prefect.artifacts import create_link_artifact, create_table_artifact
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from flows.backtest import Backtested
     from flows.featurize import Featurized
+    from pipelines.crosscheck import CrossCheck
     from pipelines.ingest import IngestReport
     from pipelines.maintain import Compacted
     from pipelines.session import SessionReport
@@ -63,6 +66,13 @@ def session(report: SessionReport) -> None:
 def compaction(done: list[Compacted]) -> None:
     """Record which months of which tables were copied."""
     _table("compaction", [asdict(each) for each in done], "Closed months by table")
+
+
+def crosscheck(found: CrossCheck, page: Path) -> None:
+    """Record why the vendor's volatilities differ from ours, and where the page is."""
+    rows = [{"cause": cause, "contracts": count} for cause, count in found.causes().items()]
+    _table("crosscheck", rows, f"Differences from the vendor by cause, {found.session.date}")
+    create_link_artifact(page.resolve().as_uri(), key="crosscheck-report", description="Against the vendor")
 
 
 def _table(key: str, rows: list[dict[str, Any]], description: str) -> None:

@@ -21,7 +21,7 @@ from flows.audit_cli import audit_app
 from flows.features_cli import features_app
 from flows.lake_cli import lake_app
 from flows.sandbox_cli import sandbox_app
-from flows.volatility_cli import analytics, surface
+from flows.volatility_cli import analytics_app, surface
 from strikelake.errors import StrikelakeError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ app = typer.Typer(
 app.add_typer(sandbox_app, name="sandbox")
 app.add_typer(lake_app, name="lake")
 app.add_typer(features_app, name="features")
-app.command()(analytics)
+app.add_typer(analytics_app, name="analytics")
 app.command()(surface)
 app.add_typer(audit_app, name="audit")
 

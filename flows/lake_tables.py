@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from rich.console import Console
 from rich.markup import escape
 
 from flows.tables import empty
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _KILO = 1_000
 _TIMES = {"ts_ns", "asof", "available_at"}
+_A_YEAR_NS = 365 * 86_400_000_000_000  # a column of nanoseconds below it is a duration
+_GUTTER = 3  # characters between two columns
 _MANY = 3
 
 
@@ -60,7 +63,7 @@ def difference(found: Diff, limit: int) -> Iterator[RenderableType]:
     yield table
     for kind, rows in (("added", found.added), ("removed", found.removed), ("changed", found.changed)):
         if not rows.is_empty() and limit:
-            yield _rows(rows, limit, kind)
+            yield from _rows(rows, limit, kind)
 
 
 def quarantine(rows: pl.DataFrame, limit: int) -> Iterator[RenderableType]:
@@ -76,7 +79,7 @@ def quarantine(rows: pl.DataFrame, limit: int) -> Iterator[RenderableType]:
         table.add_row(name, rule, f"{count:,}", str(first), str(last))
     yield table
     if limit:
-        yield _rows(rows.select("date", "source_key", "row_number", "rule", "raw"), limit, "rows")
+        yield from _rows(rows.select("date", "source_key", "row_number", "rule", "raw"), limit, "rows")
 
 
 def compacted(done: Sequence[Compacted]) -> Table:
@@ -118,17 +121,52 @@ def size(count: int) -> str:
     return f"{count} B" if unit == 0 else f"{value:.1f} {units[unit]}"
 
 
-def _rows(rows: pl.DataFrame, limit: int, kind: str) -> Table:
-    import polars as pl
+def _rows(rows: pl.DataFrame, limit: int, kind: str) -> Iterator[RenderableType]:
+    """Show rows: a line each where that fits the terminal, else a few beside each other, a column a line."""
+    records = [_record(row) for row in rows.head(limit).iter_rows(named=True)]
+    caption = f"{kind}: {len(records):,} of {rows.height:,}"
+    names = list(dict.fromkeys(name for record in records for name in record))
+    widths = [max(len(name), *(len(record.get(name, "")) for record in records)) for name in names]
+    if sum(widths) + _GUTTER * (len(names) + 1) <= Console().width:
+        table = empty(*names)
+        for record in records:
+            table.add_row(*(escape(record.get(name, "")) for name in names))
+        table.caption = caption
+        yield table
+        return
+    room = Console().width - max(map(len, names)) - 2 * _GUTTER
+    beside = max(1, room // (max(widths) + _GUTTER))
+    for first in range(0, len(records), beside):
+        block = records[first : first + beside]
+        table = empty("", *(f"{first + place:,}" for place in range(1, len(block) + 1)))
+        for name in names:
+            if any(name in record for record in block):
+                table.add_row(f"[dim]{name}[/]", *(escape(record.get(name, "")) for record in block))
+        yield table
+    yield caption
 
-    shown = rows.head(limit).with_columns(
-        pl.col(name).map_elements(iso, pl.String) for name in rows.columns if name in _TIMES
-    )
-    table = empty(*rows.columns)
-    for row in shown.iter_rows():
-        table.add_row(*("–" if value is None else escape(str(value)) for value in row))
-    table.caption = f"{kind}: {shown.height:,} of {rows.height:,}"
-    return table
+
+def _record(row: dict[str, Any]) -> dict[str, str]:
+    """Return a row's values as text, without nulls; a changed value as what it was and is."""
+    texts = {}
+    for name, value in row.items():
+        if name.endswith("_before"):
+            column = name.removesuffix("_before")
+            later = row[f"{column}_after"]
+            if value != later:
+                was, is_ = _text(column, value), _text(column, later)
+                texts[column] = f"{was} → {is_}" if was != is_ else f"{value!r} → {later!r}"
+        elif not name.endswith("_after") and value is not None:
+            texts[name] = _text(name, value)
+    return texts
+
+
+def _text(name: str, value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    return iso(value) if name in _TIMES or (name.endswith("_ns") and value > _A_YEAR_NS) else str(value)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -84,9 +84,9 @@ def smile_points(rows: pl.DataFrame) -> pl.DataFrame:
     -------
     pl.DataFrame
         The columns of `SLICE`, years (to settlement at `asof`), forward, k (log-moneyness), vol, error (of
-        the volatility), option_type, in_the_money, available_at; sorted by `SLICE` and k. Contracts in the
-        money stand in where their strike has nothing else; an error is at least a tenth of a vol point, and
-        half the width of a quote.
+        the volatility), option_type, in_the_money, available_at, strike, bid_vol and ask_vol (null for bars);
+        sorted by `SLICE` and k. Contracts in the money stand in where their strike has nothing else; an error
+        is at least a tenth of a vol point, and half the width of a quote.
     """
     root = pl.col("occ_symbol").str.head(pl.col("occ_symbol").str.len_chars() - _OCC_TAIL)
     elapsed = (pl.col("asof") - pl.col("available_at")) / _NS_PER_YEAR
@@ -110,7 +110,18 @@ def smile_points(rows: pl.DataFrame) -> pl.DataFrame:
         .sort(*SLICE, "strike", "in_the_money", "option_type")
         .unique([*SLICE, "strike"], keep="first", maintain_order=True)
         .select(
-            *SLICE, "years", "forward", "k", "vol", "error", "option_type", "in_the_money", "available_at"
+            *SLICE,
+            "years",
+            "forward",
+            "k",
+            "vol",
+            "error",
+            "option_type",
+            "in_the_money",
+            "available_at",
+            "strike",
+            bid_vol="bid_iv",
+            ask_vol="ask_iv",
         )
         .sort(*SLICE, "k")
     )

@@ -14,13 +14,26 @@ if TYPE_CHECKING:
 
 BLUE, RED, GREY = "#2563eb", "#b91c1c", "#64748b"
 _FONT = {"family": "system-ui, -apple-system, Segoe UI, Roboto, sans-serif", "size": 13}
-_COLUMNS, _MOST_SMILES = 3, 12
+_COLUMNS = 3
+MOST_SMILES = 12
+"""Expirations that a figure of smiles draws."""
+
 _LINE_POINTS, _GRID = 81, 41
+_TICK_DAYS = [1, 2, 7, 14, 30, 60, 90, 180, 365, 730]
+_ZERO = "#cbd5e1"
+_LEGEND: dict[str, dict[str, Any]] = {
+    "puts": {"mode": "markers", "marker": {"size": 4, "color": RED}},
+    "calls": {"mode": "markers", "marker": {"size": 4, "color": BLUE}},
+    "SVI": {"mode": "lines", "line": {"color": "#0f172a", "width": 1.5}},
+}
 _MARGIN = 0.15  # how far beyond its data a smile is drawn, as a share of their range
 
 
 def smile_figure(points: pl.DataFrame, smiles: pl.DataFrame) -> Any:
     """Return one panel for each expiration: what was quoted or traded, and the fitted smile through it.
+
+    Whiskers reach from the volatility of the bid to that of the ask; of bars, as far as half a tick of the
+    price moves the volatility. A slice that dips below the one before it says so.
 
     Parameters
     ----------
@@ -31,46 +44,55 @@ def smile_figure(points: pl.DataFrame, smiles: pl.DataFrame) -> Any:
     """
     from plotly.subplots import make_subplots
 
-    shown = smiles.sort("years").head(_MOST_SMILES)
+    shown = smiles.sort("years").head(MOST_SMILES)
     rows = -(-shown.height // _COLUMNS)
-    titles = [
-        f"{row['expiration']:%Y-%m-%d} {row['root']}, {row['years'] * 365:.0f} days"
-        + ("" if row["status"] == "fitted" else f": {row['status'].replace('_', ' ')}")
-        for row in shown.iter_rows(named=True)
-    ]
     figure = make_subplots(
         rows=rows,
         cols=_COLUMNS,
-        subplot_titles=titles,
-        vertical_spacing=0.35 / max(rows, 1),
-        horizontal_spacing=0.06,
+        subplot_titles=[_smile_title(row) for row in shown.iter_rows(named=True)],
+        vertical_spacing=0.36 / max(rows, 1),
+        horizontal_spacing=0.07,
     )
     for place, smile in enumerate(shown.iter_rows(named=True)):
         own = points.filter((points["expiration"] == smile["expiration"]) & (points["root"] == smile["root"]))
-        _draw_smile(figure, own, smile, place // _COLUMNS + 1, place % _COLUMNS + 1, legend=place == 0)
-    figure.update_yaxes(tickformat=".0%", rangemode="normal", automargin=True)
-    figure.update_xaxes(title="ln(K / F)", title_standoff=4, zeroline=True)
+        _draw_smile(figure, own, smile, place // _COLUMNS + 1, place % _COLUMNS + 1)
+    for name, style in _LEGEND.items():
+        figure.add_scatter(x=[None], y=[None], name=name, legendgroup=name, showlegend=True, **style)
+    figure.update_yaxes(tickformat=".0%", rangemode="normal", automargin=True, zeroline=False)
+    figure.update_yaxes(title="implied volatility", title_standoff=4, col=1)
+    figure.update_xaxes(title="ln(strike / forward)", title_standoff=4, zeroline=True, zerolinecolor=_ZERO)
     figure.update_annotations(font_size=12)
-    return _styled(figure, height=90 + 250 * max(rows, 1))
+    return _styled(figure, height=110 + 260 * max(rows, 1), top=64)
 
 
-def _draw_smile(
-    figure: Any, points: pl.DataFrame, smile: dict[str, Any], row: int, col: int, *, legend: bool
-) -> None:
-    for option_type, name, colour in (("P", "puts", RED), ("C", "calls", BLUE)):
-        side = points.filter(points["option_type"] == option_type)
+def _smile_title(smile: dict[str, Any]) -> str:
+    title = f"{smile['expiration']:%Y-%m-%d} {smile['root']}, {smile['years'] * 365:.0f} days"
+    if smile["status"] != "fitted":
+        return f"{title}<br><i>{smile['status'].replace('_', ' ')}</i>"
+    return title + ("<br><i>calendar gap</i>" if smile["calendar_gap"] else "")
+
+
+def _draw_smile(figure: Any, points: pl.DataFrame, smile: dict[str, Any], row: int, col: int) -> None:
+    for kind, name in (("P", "puts"), ("C", "calls")):
+        side = points.filter(points["option_type"] == kind)
+        up, down = (
+            (sign * (side[column] - side["vol"])).fill_null(side["error"]).clip(0.0)
+            for sign, column in ((1.0, "ask_vol"), (-1.0, "bid_vol"))
+        )
+        style = _LEGEND[name]
+        whiskers = {"type": "data", "array": up.to_list(), "arrayminus": down.to_list(), "symmetric": False}
         figure.add_scatter(
             x=side["k"].to_list(),
             y=side["vol"].to_list(),
-            error_y={"type": "data", "array": side["error"].to_list(), "thickness": 1, "width": 0},
-            mode="markers",
-            marker={"size": 4, "color": colour},
+            customdata=side["strike"].to_list(),
+            error_y=whiskers | {"thickness": 0.8, "width": 2, "color": style["marker"]["color"]},
             name=name,
             legendgroup=name,
-            showlegend=legend,
-            hovertemplate="k %{x:.3f}<br>vol %{y:.2%}<extra></extra>",
+            showlegend=False,
+            hovertemplate="strike %{customdata:g}<br>ln(K/F) %{x:.3f}<br>vol %{y:.2%}<extra></extra>",
             row=row,
             col=col,
+            **style,
         )
     if smile["status"] != "fitted":
         return
@@ -80,34 +102,40 @@ def _draw_smile(
     figure.add_scatter(
         x=k.tolist(),
         y=np.sqrt(total_variance(params, k) / smile["years"]).tolist(),
-        mode="lines",
-        line={"color": "#0f172a", "width": 1.5},
         name="SVI",
         legendgroup="SVI",
-        showlegend=legend,
-        hovertemplate="k %{x:.3f}<br>SVI %{y:.2%}<extra></extra>",
+        showlegend=False,
+        hovertemplate="ln(K/F) %{x:.3f}<br>SVI %{y:.2%}<extra></extra>",
         row=row,
         col=col,
+        **_LEGEND["SVI"],
     )
 
 
 def term_figure(smiles: pl.DataFrame) -> Any:
-    """Return volatility at the money forward by days to expiration, fitted slices only."""
+    """Return volatility at the money forward by days to expiration, fitted slices only.
+
+    Slices that dip below the one before them are red.
+    """
     from plotly.graph_objects import Figure
 
     fitted = smiles.filter(smiles["status"] == "fitted").sort("years")
     figure = Figure()
+    gapped = fitted["calendar_gap"] > 0.0
     figure.add_scatter(
         x=(fitted["years"] * 365.0).to_list(),
         y=fitted["atm_iv"].to_list(),
-        text=[f"{day:%Y-%m-%d}" for day in fitted["expiration"]],
+        text=[
+            f"{day:%Y-%m-%d}" + (", calendar gap" if gap else "")
+            for day, gap in zip(fitted["expiration"], gapped, strict=True)
+        ],
         mode="lines+markers",
         line={"color": BLUE, "width": 2},
+        marker={"color": [RED if gap else BLUE for gap in gapped], "size": 8},
+        showlegend=False,
         hovertemplate="%{text}, %{x:.0f} days<br>vol %{y:.2%}<extra></extra>",
     )
-    figure.update_xaxes(
-        title="days to expiration", type="log", tickvals=[1, 2, 7, 14, 30, 60, 90, 180, 365, 730]
-    )
+    figure.update_xaxes(title="days to expiration", type="log", tickvals=_TICK_DAYS)
     figure.update_yaxes(title="ATM volatility", tickformat=".1%")
     return _styled(figure, height=340)
 
@@ -129,34 +157,30 @@ def surface_figure(smiles: pl.DataFrame) -> Any:
         y=(years * 365.0).tolist(),
         z=heights,
         colorscale="Viridis",
-        colorbar={"tickformat": ".0%", "thickness": 12},
+        colorbar={"tickformat": ".0%", "thickness": 12, "len": 0.6, "title": "volatility"},
         hovertemplate="%{x:.1f} deviations<br>%{y:.0f} days<br>vol %{z:.2%}<extra></extra>",
     )
     figure = Figure(drawn)
     figure.update_layout(
         scene={
-            "xaxis": {"title": "deviations from the forward"},
-            "yaxis": {"title": "days", "type": "log"},
-            "zaxis": {"title": "volatility", "tickformat": ".0%"},
-            "camera": {"eye": {"x": 1.5, "y": -1.5, "z": 0.8}},
+            "xaxis": {"title": "ln(K / F), standard deviations", "tickvals": [-2, -1, 0, 1, 2]},
+            "yaxis": {"title": "days to expiration", "type": "log", "tickvals": _TICK_DAYS[2:]},
+            "zaxis": {"title": "implied volatility", "tickformat": ".0%"},
+            "camera": {"eye": {"x": 1.45, "y": -1.45, "z": 0.75}, "center": {"z": -0.12}},
+            "aspectmode": "manual",
+            "aspectratio": {"x": 1.1, "y": 1.3, "z": 0.7},
         }
     )
     return _styled(figure, height=560)
 
 
-def _styled(figure: Any, height: int) -> Any:
+def _styled(figure: Any, height: int, top: int = 16) -> Any:
     figure.update_layout(
         template="plotly_white",
         height=height,
         font=_FONT,
-        margin={"l": 60, "r": 20, "t": 60, "b": 50},
-        legend={
-            "orientation": "h",
-            "y": 1.0,
-            "yanchor": "bottom",
-            "x": 1.0,
-            "xanchor": "right",
-            "yref": "container",
-        },
+        margin={"l": 60, "r": 20, "t": top, "b": 50},
+        legend={"orientation": "h", "y": 1.0, "yanchor": "top", "x": 1.0, "xanchor": "right"}
+        | {"yref": "container", "itemsizing": "constant"},
     )
     return figure

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from backtests.pages import chart, note, section, tiles, write_page
 from pipelines.slices import at_decisions, decision_times, smile_points
-from pipelines.surface_figures import smile_figure, surface_figure, term_figure
+from pipelines.surface_figures import MOST_SMILES, smile_figure, surface_figure, term_figure
 from strikelake.calendar import iso, session
 from strikelake.errors import EmptyLakeError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
     from pathlib import Path
 
     from strikelake.lake.store import Lake
 
+_MOST_GAPS = 3
 _BEST_FIRST = ("quote", "1m", "1d")
 _SHOWN = {
     "ATM, 7 days": "atm_iv_7d",
@@ -30,10 +33,66 @@ _SHOWN = {
 }
 
 
-def write_surface_page(
-    lake: Lake, underlying: str, day: date, folder: Path, *, bar: str | None = None, asof: int | None = None
-) -> Path:
-    """Write a page with smiles and quotes, term structure and surface.
+@dataclass(frozen=True, slots=True)
+class SurfaceView:
+    """An underlying's volatility at one decision time.
+
+    Attributes
+    ----------
+    underlying, bar, asof
+        What; asof is ns UTC.
+    smiles, points
+        Rows of `smiles`, and the points that they were fitted to.
+    numbers
+        The row of `surfaces`.
+    """
+
+    underlying: str
+    bar: str
+    asof: int
+    smiles: pl.DataFrame
+    points: pl.DataFrame
+    numbers: Mapping[str, Any]
+
+    @property
+    def fitted(self) -> int:
+        """How many expirations have a smile."""
+        return int((self.smiles["status"] == "fitted").sum())
+
+    def texts(self) -> dict[str, str]:
+        """Return the surface's numbers in per cent, by name; a dash where there is none."""
+        return {
+            name: "–" if self.numbers[key] is None else f"{self.numbers[key]:.2%}"
+            for name, key in _SHOWN.items()
+        }
+
+    def arbitrage(self) -> str:
+        """Return what the checks for static arbitrage found, in a sentence.
+
+        A calendar gap is where total variance falls from one expiration to the next, at strikes that both
+        have data for. It is reported and not repaired: the quotes may really cross, or be of different
+        moments.
+        """
+        gapped = self.smiles.filter(pl.col("calendar_gap") > 0.0).sort("years")
+        free = "no" if self.numbers["butterfly_free"] else "some"
+        butterfly = f"{free} butterfly arbitrage within the {self.fitted} fitted smiles"
+        if gapped.is_empty():
+            return f"Calendar: no smile dips below the one before it. There is {butterfly}."
+        told = ", ".join(
+            f"{row['expiration']} by up to {_in_vol(row):.2f} vol points"
+            for row in gapped.head(_MOST_GAPS).iter_rows(named=True)
+        )
+        more = f" and {gapped.height - _MOST_GAPS} more" if gapped.height > _MOST_GAPS else ""
+        return (
+            f"Calendar: {gapped.height} of {self.fitted} smiles dip below the one before ({told}{more}); "
+            f"that is reported, not repaired. There is {butterfly}."
+        )
+
+
+def read_surface(
+    lake: Lake, underlying: str, day: date, *, bar: str | None = None, asof: int | None = None
+) -> SurfaceView:
+    """Return an underlying's volatility at a moment.
 
     Parameters
     ----------
@@ -41,17 +100,10 @@ def write_surface_page(
         Reads option_analytics, smiles and surfaces.
     underlying, day
         What and when.
-    folder
-        Where the page goes.
     bar
         "1d", "1m" or "quote"; the finest there is by default.
     asof
         A decision time, ns UTC; the close by default.
-
-    Returns
-    -------
-    Path
-        The page.
 
     Raises
     ------
@@ -63,9 +115,8 @@ def write_surface_page(
     moment = asof or decision_times(session(day), kind)[-1]
     own = smiles.filter(pl.col("bar") == kind, pl.col("asof") == moment)
     if own.is_empty():
-        held = ", ".join(
-            iso(each)[11:16] for each in sorted(smiles.filter(pl.col("bar") == kind)["asof"].unique())
-        )
+        times = sorted(smiles.filter(pl.col("bar") == kind)["asof"].unique())
+        held = ", ".join(iso(each)[11:16] for each in times)
         raise EmptyLakeError(
             f"there is no smile of {underlying} from {kind} rows at {iso(moment)} (there are: "
             f"{held or 'none'}): choose another time or --bar, or run `strikelake analytics`"
@@ -74,17 +125,30 @@ def write_surface_page(
     points = smile_points(at_decisions(rows.collect(), session(day), kind).filter(pl.col("asof") == moment))
     surfaces = lake.scan("surfaces", day, day, underlyings=[underlying]).filter(pl.col("bar") == kind)
     numbers = surfaces.filter(pl.col("asof") == moment).collect().row(0, named=True)
-    shown = {name: "–" if numbers[key] is None else f"{numbers[key]:.2%}" for name, key in _SHOWN.items()}
+    return SurfaceView(underlying, kind, moment, own, points, numbers)
+
+
+def write_surface_page(view: SurfaceView, folder: Path) -> Path:
+    """Write a page with smiles and quotes, term structure and surface, and return where it is."""
     facts = [
-        iso(moment),
-        f"from {kind} rows",
-        f"{numbers['expirations']} expirations, {numbers['contracts']} contracts",
+        iso(view.asof),
+        f"from {view.bar} rows",
+        f"{view.numbers['expirations']} expirations, {view.numbers['contracts']} contracts",
     ]
-    parts = [tiles(shown)]
-    if numbers["reason"]:
-        parts.append(note(f"Some numbers are missing: {numbers['reason'].replace('_', ' ')}."))
-    parts.append(section("Smiles", chart(smile_figure(points, own))))
-    if (own["status"] == "fitted").sum() > 1:
-        parts.append(section("Term structure", chart(term_figure(own))))
-        parts.append(section("Surface", chart(surface_figure(own))))
-    return write_page(folder, f"Volatility of {underlying}", facts, parts)
+    parts = [tiles(view.texts())]
+    if view.numbers["reason"]:
+        parts.append(note(f"Some numbers are missing: {view.numbers['reason'].replace('_', ' ')}."))
+    if view.fitted:
+        parts.append(note(view.arbitrage()))
+    if view.smiles.height > MOST_SMILES:
+        parts.append(note(f"Drawn are the first {MOST_SMILES} of {view.smiles.height} expirations."))
+    parts.append(section("Smiles", chart(smile_figure(view.points, view.smiles))))
+    if view.fitted > 1:
+        parts.append(section("Term structure", chart(term_figure(view.smiles))))
+        parts.append(section("Surface", chart(surface_figure(view.smiles))))
+    return write_page(folder, f"Volatility of {view.underlying}", facts, parts)
+
+
+def _in_vol(smile: Mapping[str, Any]) -> float:
+    """Return a slice's calendar gap, total variance, in vol points at the money."""
+    return float(100.0 * smile["calendar_gap"] / (2.0 * smile["atm_iv"] * smile["years"]))

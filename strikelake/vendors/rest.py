@@ -42,6 +42,7 @@ _CHAIN = {
     "ask_price": ("last_quote.ask", pl.Float64),
     "ask_size": ("last_quote.ask_size", pl.Float64),
     "underlying_price": ("underlying_asset.price", pl.Float64),
+    "underlying_value": ("underlying_asset.value", pl.Float64),
     "open_interest": ("open_interest", pl.Int64),
     "implied_vol": ("implied_volatility", pl.Float64),
     "delta": ("greeks.delta", pl.Float64),
@@ -50,6 +51,7 @@ _CHAIN = {
     "theta": ("greeks.theta", pl.Float64),
     "shares_per_contract": ("details.shares_per_contract", pl.Float64),
 }
+_INSTEAD = {"ticker", "underlying_value"}  # columns that become others
 
 
 class RestMarketData:
@@ -228,7 +230,10 @@ class RestMarketData:
 
 
 def chain_frame(rows: list[Page]) -> pl.DataFrame:
-    """Return option snapshots as `RestMarketData.chain` describes; the vendor writes 0 for a missing side."""
+    """Return option snapshots as `RestMarketData.chain` describes.
+
+    The vendor writes 0 for a missing side, and the level of an index where a stock has its price.
+    """
     sides = [
         pl.when(pl.col(f"{side}_price") > 0).then(pl.col(f"{side}_{part}"))
         for side in ("bid", "ask")
@@ -236,8 +241,8 @@ def chain_frame(rows: list[Page]) -> pl.DataFrame:
     ]
     return (
         flatten(rows, _CHAIN)
-        .with_columns(sides)
-        .select(*occ_columns("ticker"), *list(_CHAIN)[1:])
+        .with_columns(*sides, underlying_price=pl.coalesce("underlying_price", "underlying_value"))
+        .select(*occ_columns("ticker"), *(name for name in _CHAIN if name not in _INSTEAD))
         .filter(pl.col("occ_symbol").is_not_null())
         .sort("occ_symbol")
     )

@@ -3,13 +3,16 @@
 import logging
 import sys
 from datetime import date
+from io import StringIO
 
 import polars as pl
 import pytest
+from rich.console import Console
 
-from flows import cli, doctor, wiring
+from flows import cli, doctor, lake_tables, wiring
 from flows.settings import load
 from strikelake.calendar import et_ns
+from strikelake.lake.diffs import Diff
 from strikelake.lake.store import Lake
 from strikelake.schemas import table
 
@@ -84,6 +87,33 @@ def test_diff_shows_counts_and_rows(monkeypatch, capsys, filled):
     assert "2025-01-02 00:00:00 ET" in said
     code, said = run(monkeypatch, capsys, "diff", TABLE, "--before", "2100-01-01T00:00Z", "--limit", 0)
     assert (code, "added 0 removed 0 changed 0" in said) == (0, True)
+
+
+def test_rows_that_do_not_fit_are_shown_on_end(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    wide = {f"column_{number}": [number * 1.5, None] for number in range(20)} | {"occ_symbol": ["A1", "B2"]}
+    added = pl.DataFrame(wide)
+    changed = pl.DataFrame(
+        {
+            "occ_symbol": ["A1"],
+            "bid_before": [0.1 + 0.2],
+            "bid_after": [0.3],
+            "ask_before": [2],
+            "ask_after": [2],
+        }
+    )
+    found = Diff("option_quotes", THU, 1, 2, added, added.clear(), changed)
+    console = Console(file=StringIO())
+    for shown in lake_tables.difference(found, 5):
+        console.print(shown)
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    said = [" ".join(line.split()) for line in lines]
+    assert "occ_symbol A1 B2" in said
+    assert "column_3 4.5" in said  # the second row has none
+    assert "added: 2 of 2" in said
+    # What changed by less than is usually shown is shown to the last digit, and what did not is not.
+    assert "A1 0.30000000000000004 → 0.3" in said
 
 
 def test_quarantine_counts_rules_and_shows_raw_rows(monkeypatch, capsys, filled):

@@ -87,7 +87,7 @@ def ask(environment, path, body):
 def test_schedules_produce_scheduled_runs_at_half_past_four_in_new_york(server):
     deployments = {d["name"]: d["id"] for d in ask(server, "/deployments/filter", {})}
     assert sorted(deployments) == [
-        "after-close", "backtest", "featurize", "ingest", "live-trade", "maintain", "train",
+        "after-close", "backtest", "crosscheck", "featurize", "ingest", "live-trade", "maintain", "train",
     ]  # fmt: skip
     wanted = {
         "flow_runs": {

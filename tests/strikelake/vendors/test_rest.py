@@ -111,6 +111,14 @@ def test_the_chain_keeps_missing_sides_and_missing_quotes_as_null(vendor, data):
     assert "expiration_date.gte=2025-01-01" in vendor.asked[0]
 
 
+def test_an_index_has_a_value_where_a_stock_has_a_price(vendor, data):
+    rows = [{"details": {"ticker": "O:SPXW250117P05000000"}, "underlying_asset": {"value": 5905.25}}]
+    vendor.will_answer({"status": "OK", "results": rows})
+    found = data.chain("SPX", **EXPIRATIONS)
+    assert found["underlying_price"].to_list() == [5905.25]
+    assert "underlying_value" not in found.columns
+
+
 @pytest.mark.parametrize(
     ("status", "error", "message"),
     [
