@@ -63,11 +63,10 @@ _SHORT = 256
 
 def series_of(*keys: pl.Series) -> Series:
     """Return the runs of rows whose keys are all equal to those of the row before."""
-    new = np.zeros(len(keys[0]), dtype=bool)
-    new[:1] = True
-    for key in keys:
-        new[1:] |= (key[1:] != key[:-1]).to_numpy()
-    return Series(np.append(np.flatnonzero(new), len(new)))
+    rows = len(keys[0])
+    starts = [np.zeros(min(rows, 1), dtype=np.int64)]
+    starts += [(key[1:] != key[:-1]).arg_true().to_numpy().astype(np.int64) + 1 for key in keys]
+    return Series(np.append(np.unique(np.concatenate(starts)), rows))
 
 
 class Panel:
@@ -147,9 +146,9 @@ def _is_sorted(bars: pl.DataFrame, names: Series) -> bool:
 
 
 def _refuse_unknown_prices(bars: pl.DataFrame) -> None:
-    bad = {name: int((~np.isfinite(bars[name].to_numpy())).sum()) for name in PRICES}
-    if any(bad.values()):
-        found = ", ".join(f"{count} in {name}" for name, count in bad.items() if count)
+    bad = {name: known for name in PRICES if not (known := np.isfinite(bars[name].to_numpy())).all()}
+    if bad:
+        found = ", ".join(f"{np.count_nonzero(~known)} in {name}" for name, known in bad.items())
         raise ValueError(
             f"bars hold null or infinite values ({found}): drop those bars before building features"
         )

@@ -38,7 +38,7 @@ def volume_change_1(volume: FloatArray) -> FloatArray:
 @feature("volume", units="-1 to 1", lookback=_WINDOW + 1, nulls=_FLAT, windowed=True)
 def volume_price_corr_20(close: FloatArray, volume: FloatArray) -> FloatArray:
     """Return the 20-bar correlation of one-bar returns with volume."""
-    change = close / windows.lag(close, 1) - 1.0
+    change = windows.growth(close, 1)
     return windows.correlation(change, volume, _WINDOW)
 
 
