@@ -212,7 +212,7 @@ def build_at(
         return _nothing(bars.clear(), chosen)
     panel = Panel(bars)
     rows, values = engine.compute_at(panel, facts, chosen, asof)
-    return _framed(panel.bars.select(_KEY).filter(pl.Series(rows)), values)
+    return _framed(panel.bars.select(_KEY)[np.flatnonzero(rows)], values)
 
 
 def _nothing(bars: pl.DataFrame, chosen: Iterable[str]) -> pl.DataFrame:

@@ -69,6 +69,18 @@ def series_of(*keys: pl.Series) -> Series:
     return Series(np.append(np.unique(np.concatenate(starts)), rows))
 
 
+def sorted_by(rows: pl.DataFrame, name: str, time: str) -> tuple[pl.DataFrame, Series]:
+    """Return rows in the order of a name and a time, and the series of names; sorted rows as they are."""
+    names = series_of(rows[name])
+    moments = rows[time].to_numpy()
+    later = moments[1:] >= moments[:-1]
+    later[names.starts[1:] - 1] = True  # another name begins anew
+    if later.all() and rows[name].gather(names.starts).is_sorted():
+        return rows, names
+    ordered = rows.sort(name, time)
+    return ordered, series_of(ordered[name])
+
+
 class Panel:
     """Bars sorted (underlying, asof), and what is derived from them once.
 
@@ -85,11 +97,7 @@ class Panel:
 
     def __init__(self, bars: pl.DataFrame) -> None:
         _refuse_unknown_prices(bars)
-        self.names = series_of(bars["underlying"])
-        self.bars = bars
-        if not _is_sorted(bars, self.names):
-            self.bars = bars.sort("underlying", "asof")
-            self.names = series_of(self.bars["underlying"])
+        self.bars, self.names = sorted_by(bars, "underlying", "asof")
         self.asof: IntArray = self.bars["asof"].to_numpy()
         segments = series_of(self.bars["segment"])
         self.series = Series(np.union1d(self.names.bounds, segments.bounds))
@@ -136,13 +144,6 @@ class Panel:
         earlier[bars:] = values[: max(len(values) - bars, 0)]
         self.series.blank(earlier, bars)
         return earlier
-
-
-def _is_sorted(bars: pl.DataFrame, names: Series) -> bool:
-    asof = bars["asof"].to_numpy()
-    later = asof[1:] >= asof[:-1]
-    later[names.starts[1:] - 1] = True  # another underlying begins anew
-    return bool(later.all()) and bars["underlying"].gather(names.starts).is_sorted()
 
 
 def _refuse_unknown_prices(bars: pl.DataFrame) -> None:

@@ -295,9 +295,9 @@ def live_features(
     _require_bar_end(asof, bar)
     day = et_date(asof)
     minutes = today_minutes.filter(pl.col("date") == day, pl.col("available_at") <= asof)
-    bars = extend(
-        history_bars.filter(pl.col("date") < day), minutes.unique(["ticker", "ts_ns"], keep="last"), bar
-    )
+    before = history_bars["date"] < day
+    known = history_bars if before.all() else history_bars.filter(before)
+    bars = extend(known, minutes.unique(["ticker", "ts_ns"], keep="last"), bar)
     return build_at(bars, known_at(facts, asof), asof, names)
 
 
