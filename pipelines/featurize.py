@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import polars as pl
 
@@ -151,12 +151,14 @@ def featurize(
         if progress is not None:
             progress(begun + len(span), len(days))
     report = _report(lake, start, end, bar, list(chosen), computed)
-    if report is None:
-        raise EmptyLakeError(
-            f"{bar_table(bar)} has no bars of regular hours for {_named(underlyings)} from {start} to {end}: "
-            "run `strikelake ingest` for these dates and tickers"
-        )
-    return report
+    return report if report is not None else _refuse(bar, underlyings, start, end)
+
+
+def _refuse(bar: str, underlyings: Collection[str] | None, start: date, end: date) -> NoReturn:
+    raise EmptyLakeError(
+        f"{bar_table(bar)} has no bars of regular hours for {_named(underlyings)} from {start} to {end}: "
+        "run `strikelake ingest` for these dates and tickers"
+    )
 
 
 def _renew(
