@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int, int], None]
 
-FORMAT = 3
+FORMAT = 4
 """Raised whenever the simulator would write other bytes for an unchanged configuration."""
 
 MANIFEST = "manifest.json"
