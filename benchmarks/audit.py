@@ -1,19 +1,25 @@
 """The whole catalogue audited in full: look-ahead, lookback, labels, and planted leaks on several markets.
 
-Half-hour bars with options of the simulated market, and day bars of the real stock panel of 2008 to 2010
-where STRIKELAKE_REAL_DATA names it. Exits 1 when a feature or label fails, when a planted leak is missed, or
-when an honest twin is called a leak.
+Half-hour bars of a simulated market with option chains, open interest, earnings, news and indices; a year of
+one symbol for what needs 252 sessions; and day bars of the real stock panel of 2003 to 2014 where
+STRIKELAKE_REAL_DATA names it. Exits 1 when a feature or label fails, when one has no value in any of them,
+when a planted leak is missed, or when an honest twin is called a leak.
 """
 
 from __future__ import annotations
 
+import sys
+
+sys.path.pop(0)  # this folder, whose features.py would stand in for the package of that name
+
 import argparse
 import os
-import sys
 import time
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from features.catalog import catalog
 from features.selftest import selftest
@@ -21,26 +27,45 @@ from pipelines.analytics import analyse
 from pipelines.audit import AuditReport, audit_features
 from pipelines.audit_words import sentence
 from pipelines.ingest import ingest
+from pipelines.inputs import OWN_INDEX
 from pipelines.reference import load_reference
+from pipelines.surfaces import build_surfaces
+from pipelines.volatility_index import build_volatility_index
 from strikelake.lake.store import Lake
 from strikelake.sandbox.config import SimulatorConfig
 from strikelake.sandbox.simulator import write
 from strikelake.vendors.flat_files import Dataset, DirectoryFlatFiles
+from strikelake.vendors.quote_filter import QuoteFilter
 
-SIMULATED = (Dataset.STOCK_DAY_BARS, Dataset.STOCK_MINUTE_BARS, Dataset.OPTION_DAY_BARS)
-PANEL = (date(2008, 6, 2), date(2010, 12, 31))
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CHECKS = ("lookahead", "lookback")
+SIMULATED = (
+    Dataset.STOCK_DAY_BARS,
+    Dataset.STOCK_MINUTE_BARS,
+    Dataset.OPTION_DAY_BARS,
+    Dataset.INDEX_DAY_BARS,
+    Dataset.OPTION_QUOTES,
+)
+SYMBOLS = ("AAPL", "META", "MSFT", "NVDA", "SPY")
+YEAR, LONG = 275, ("iv_rank_252", "vix_rank_252")
+PANEL = (date(2003, 9, 10), date(2014, 12, 31))
+ANY = (date(2020, 1, 1), date(2029, 12, 31))
 SEEDS = 4
 
 
-def simulated(folder: Path, sessions: int) -> Lake:
-    """Return a lake of the simulated market, with option analytics."""
-    market = folder / "market"
-    write(SimulatorConfig(sessions=sessions), market)
+def simulated(folder: Path, config: SimulatorConfig) -> Lake:
+    """Return a lake of a simulated market with every table that features read."""
+    write(config, folder / "market")
     lake = Lake(folder / "lake")
-    ingest(lake, DirectoryFlatFiles(market / "flatfiles"), SIMULATED, date(2020, 1, 1), date(2029, 12, 31))
-    load_reference(lake, market / "reference")
+    files = DirectoryFlatFiles(folder / "market" / "flatfiles")
+    ingest(lake, files, SIMULATED, *ANY, quotes=QuoteFilter(frozenset({OWN_INDEX})))
+    load_reference(lake, folder / "market" / "reference")
     days = lake.sessions("option_day_bars")
     analyse(lake, days[0], days[-1])
+    build_surfaces(lake, days[0], days[-1])
+    build_volatility_index(lake, days[0], days[-1], underlyings=[OWN_INDEX])
     return lake
 
 
@@ -52,19 +77,40 @@ def panel(folder: Path, real: Path) -> Lake:
     return lake
 
 
-def audited(name: str, lake: Lake, check: str, bar: str, samples: int) -> list[str]:
-    """Audit the catalogue, print a line, and return what failed."""
-    features = catalog()
-    began = time.process_time()
-    horizon = 6 if check == "lookahead" else None
-    report = audit_features(
-        lake, check, features, list(features), date.min, date.max, bar=bar, samples=samples, horizon=horizon
-    )
-    taken = 1e3 * (time.process_time() - began) / len(report.verdicts)
-    unseen = sum(verdict.status == "unseen" for verdict in report.verdicts)
-    counts = f"{len(report.verdicts):>9}{len(report.labels):>8}{len(report.moments):>11}{report.checked:>10,}"
-    print(f"{name:<22}{check:<10}{counts}{len(report.failed):>10}{unseen:>8}{taken:>15.0f}")
-    return [f"{name}, {check}: {line}" for line in wrong(report)]
+@dataclass(slots=True)
+class Findings:
+    """What the audits came to: what is wrong, and what had a value in each check."""
+
+    missed: list[str] = field(default_factory=list)
+    proved: dict[str, set[str]] = field(default_factory=lambda: {check: set() for check in CHECKS})
+
+    def audit(
+        self, name: str, lake: Lake, bar: str, samples: int, names: Sequence[str], start: date = date.min
+    ) -> None:
+        """Audit features in both ways, and print a line for each."""
+        for check in CHECKS:
+            began = time.process_time()
+            horizon = 6 if check == "lookahead" else None
+            report = audit_features(
+                lake, check, catalog(), names, start, date.max, bar=bar, samples=samples, horizon=horizon
+            )
+            counts = (len(report.verdicts), len(report.labels), len(report.moments))
+            shown = "".join(f"{count:>11}" for count in counts)
+            ends = (len(report.failed), len(report.unproved), time.process_time() - began)
+            print(
+                f"{name:<24}{check:<10}{shown}{report.checked:>11,}{ends[0]:>9}{ends[1]:>12}{ends[2]:>9.0f}"
+            )
+            self.missed += [f"{name}, {check}: {line}" for line in wrong(report)]
+            self.proved[check] |= {each.name for each in report.verdicts if each.status == "passed"}
+
+    def unproved(self) -> list[str]:
+        """Return a line for each feature that had no value in any lake."""
+        return [
+            f"{feature} never had a value for {check}"
+            for check, proved in self.proved.items()
+            for feature in catalog()
+            if feature not in proved
+        ]
 
 
 def wrong(report: AuditReport) -> list[str]:
@@ -89,6 +135,10 @@ def planted(seed: int) -> list[str]:
     ]
 
 
+def _lookback(name: str) -> int:
+    return catalog()[name].lookback
+
+
 def main() -> None:
     """Print the tables and fail where something is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -96,18 +146,27 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=60, help="sessions of the simulated market")
     chosen = parser.parse_args()
     real = Path(os.environ.get("STRIKELAKE_REAL_DATA") or "none")
-    missed: list[str] = []
-    heads = f"{'features':>9}{'labels':>8}{'decisions':>11}{'values':>10}{'failures':>10}{'unseen':>8}"
-    print(f"{'lake':<22}{'check':<10}{heads}{'ms per feature':>15}")
+    found = Findings()
+    heads = ("features", "labels", "decisions", "values")
+    print(
+        f"{'lake':<24}{'check':<10}{''.join(f'{head:>11}' for head in heads)}  failures  not proved    CPU s"
+    )
     with TemporaryDirectory() as place:
-        lakes = [("simulated, 30m bars", simulated(Path(place), chosen.sessions), "30m")]
+        folder = Path(place)
+        began = time.process_time()
+        market = simulated(folder / "a", SimulatorConfig(SYMBOLS, chosen.sessions, quote_minutes=15))
+        print(f"a market of {len(SYMBOLS)} symbols took {time.process_time() - began:.0f} s to make")
+        found.audit("simulated, 30m bars", market, "30m", chosen.samples, list(catalog()))
+        began = time.process_time()
+        year = simulated(folder / "b", SimulatorConfig((OWN_INDEX,), YEAR, quote_minutes=30))
+        print(f"a year of {OWN_INDEX} took {time.process_time() - began:.0f} s to make")
+        late = year.sessions("stock_day_bars")[max(map(_lookback, LONG))]
+        found.audit("a simulated year, 1d", year, "1d", chosen.samples, LONG, late)
         if (real / "flatfiles").is_dir():
-            lakes.append(("real panel, 1d bars", panel(Path(place), real), "1d"))
-        for name, lake, bar in lakes:
-            for check in ("lookahead", "lookback"):
-                missed += audited(name, lake, check, bar, chosen.samples)
-    if len(lakes) == 1:
-        print("the real panel is absent: STRIKELAKE_REAL_DATA names no folder with flatfiles")
+            found.audit("real panel, 1d bars", panel(folder, real), "1d", chosen.samples, list(catalog()))
+        else:
+            print("the real panel is absent: STRIKELAKE_REAL_DATA names no folder with flatfiles")
+    missed = found.missed + found.unproved()
     for seed in range(SEEDS):
         missed += planted(seed)
     if missed:

@@ -1,7 +1,8 @@
 """Features: 18 indicators beside their peers, the whole catalogue from a lake, and one live decision.
 
-Peers are TA-Lib bare on the same slices, polars-talib, polars expressions and pandas-ta-classic (the extra
-`bench`); one that is not installed is named and left out. Rows per CPU-second count every thread's time. Run
+Peers are TA-Lib bare on the same slices, polars-talib, polars expressions and pandas-ta-classic, with its own
+indicators and with TA-Lib's (the extra `bench`); one that is not installed is named and left out. Our results
+are columns with nulls, the peers' what each library gives. Rows per CPU-second count every thread's time. Run
 `python benchmarks/features.py`; it exits with 1 and names the target that is missed. `--rows` makes the panel
 smaller for a quick look.
 """
@@ -16,9 +17,11 @@ import argparse
 import os
 import time
 from datetime import date
+from functools import partial
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
+from subprocess import run
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +43,6 @@ if TYPE_CHECKING:
 
 ROWS_PER_CPU_SECOND, WHOLE_SECONDS, LIVE_MS = 8e6, 60.0, 15.0
 SERIES = 100
-_AT_ONCE = 10  # underlyings
 INDICATORS = (
     "return_1", "return_3", "return_13", "sma_distance_20", "sma_distance_50", "ema_distance_10",
     "ema_distance_20", "ema_ratio_5_10", "ema_ratio_12_26", "macd_12_26", "macd_histogram_5_10_4",
@@ -55,7 +57,12 @@ def main() -> int:
     """Print the tables and return the exit status."""
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--rows", type=int, default=10_000_000, help="rows of the indicators' panel")
-    rows = asked.parse_args().rows
+    asked.add_argument("--peak", nargs=2, help=argparse.SUPPRESS)
+    chosen = asked.parse_args()
+    if chosen.peak:
+        print(peak(Path(chosen.peak[0]), chosen.peak[1]))
+        return 0
+    rows = chosen.rows
     missed = [*indicators(rows), *whole_catalogue()]
     print(f"\nload {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores")
     if missed:
@@ -68,12 +75,14 @@ def indicators(rows: int) -> list[str]:
     bars = panel(rows)
     check(bars.head(rows // SERIES))
     print(f"18 indicators on {rows:,} minute bars of {SERIES} underlyings, million rows per CPU-second")
-    ours = show("catalogue", rows, lambda: in_parts(bars))
+    ours = show("catalogue, one by one", rows, lambda: one_by_one(bars))
+    show("catalogue, one frame", rows, lambda: in_one_frame(bars))
     show("TA-Lib, bare", rows, lambda: bare(bars))
     for name, module, peer, share in (
         ("polars-talib", "polars_talib", with_polars_talib, 1),
         ("polars expressions", "polars", with_expressions, 4),
         ("pandas-ta-classic", "pandas_ta_classic", with_pandas_ta, 20),
+        ("  with TA-Lib inside", "pandas_ta_classic", partial(with_pandas_ta, inside=True), 20),
     ):
         try:
             library = import_module(module)
@@ -82,21 +91,51 @@ def indicators(rows: int) -> list[str]:
             continue
         part = bars.head(rows // SERIES * max(SERIES // share, 1))
         show(name, part.height, lambda peer=peer, part=part, library=library: peer(part, library))  # type: ignore[misc]
+    peaks(bars)
     if ours < ROWS_PER_CPU_SECOND:
         return [f"{ours / 1e6:.1f} M rows per CPU-second; the target is {ROWS_PER_CPU_SECOND / 1e6:.0f} M"]
     return []
 
 
-def in_parts(bars: pl.DataFrame) -> int:
-    """Compute the catalogue's indicators some underlyings at a time; `featurize` takes a quarter at a time.
-
-    Results of all rows at once are 1.4 GB of memory that nobody has touched: here that costs more than the
-    indicators, whoever computes them.
-    """
-    size = bars.height // SERIES * _AT_ONCE
+def one_by_one(bars: pl.DataFrame) -> int:
+    """Compute the catalogue's indicators an underlying at a time, as the indicator libraries are called."""
+    size = bars.height // SERIES
     return sum(
         build(bars.slice(first, size), None, INDICATORS).height for first in range(0, bars.height, size)
     )
+
+
+def in_one_frame(bars: pl.DataFrame) -> int:
+    """Compute them in one call: the results, 144 bytes a row, are memory that nobody has touched before."""
+    return build(bars, None, INDICATORS).height
+
+
+def peaks(bars: pl.DataFrame) -> None:
+    """Print the memory that each way takes at most, in processes of their own."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "bars.ipc"
+        bars.write_ipc(path)
+        for way in WAYS:
+            command = [sys.executable, __file__, "--peak", str(path), way]
+            done = run(command, capture_output=True, check=True)  # noqa: S603 - this very file
+            print(f"peak memory, {way:<16}{done.stdout.decode().strip()}")
+
+
+def peak(path: Path, way: str) -> str:
+    """Return in words what this process took at most, with the bars and without the indicators."""
+    bars = pl.read_ipc(path)
+    build(bars.head(1_000), None, INDICATORS)  # compiles
+    before = memory("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # forgets the peak of reading the bars
+    WAYS[way](bars)
+    after = memory("VmHWM")
+    return f"{after:,.0f} MB, {after - before:,.0f} MB more than with the bars alone"
+
+
+def memory(name: str) -> float:
+    """Return a figure of this process's memory in MB, as Linux tells it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) / 1024.0
 
 
 def panel(rows: int) -> pl.DataFrame:
@@ -218,31 +257,31 @@ def with_expressions(bars: pl.DataFrame, _: Any) -> pl.DataFrame:
     return bars.select(expression.over("underlying") for expression in found)
 
 
-def with_pandas_ta(bars: pl.DataFrame, library: Any) -> int:
-    """Compute the same indicators with pandas, one underlying after the other, without TA-Lib inside."""
+def with_pandas_ta(bars: pl.DataFrame, library: Any, *, inside: bool = False) -> int:
+    """Compute the same indicators with pandas, one underlying after the other; `inside` allows TA-Lib."""
     for (_,), rows in bars.group_by("underlying", maintain_order=True):
         frame = rows.select("high", "low", "close").to_pandas()
         c, h, lows = frame["close"], frame["high"], frame["low"]
         for span in (5, 10, 12, 20, 26):
-            library.ema(c, length=span, talib=False)
+            library.ema(c, length=span, talib=inside)
         for window in (1, 3, 13):
-            library.roc(c, length=window, talib=False)
+            library.roc(c, length=window, talib=inside)
         for window in (7, 14):
-            library.rsi(c, length=window, talib=False)
-            library.atr(h, lows, c, length=window, talib=False)
+            library.rsi(c, length=window, talib=inside)
+            library.atr(h, lows, c, length=window, talib=inside)
         for fast, slow, signal in ((5, 10, 4), (12, 26, 9)):
-            library.macd(c, fast=fast, slow=slow, signal=signal, talib=False)
-        library.sma(c, length=20, talib=False)
-        library.sma(c, length=50, talib=False)
-        library.bbands(c, length=20, talib=False)
-        library.willr(h, lows, c, length=20, talib=False)
+            library.macd(c, fast=fast, slow=slow, signal=signal, talib=inside)
+        library.sma(c, length=20, talib=inside)
+        library.sma(c, length=50, talib=inside)
+        library.bbands(c, length=20, talib=inside)
+        library.willr(h, lows, c, length=20, talib=inside)
     return bars.height
 
 
 def show(name: str, rows: int, work: Callable[[], object]) -> float:
-    """Print and return the rows per CPU-second of the best of two runs."""
+    """Print and return the rows per CPU-second of the best of three runs."""
     best = np.inf
-    for _ in range(2):
+    for _ in range(3):
         began = time.process_time()
         work()
         best = min(best, time.process_time() - began)
@@ -388,6 +427,9 @@ def chain_of(rng: np.random.Generator, day: Session) -> pl.DataFrame:
         pl.Series("gamma", rng.uniform(0.001, 0.05, count)),
         pl.Series("vega", rng.uniform(1.0, 30.0, count)),
     )
+
+
+WAYS = {"one by one": one_by_one, "in one frame": in_one_frame}
 
 
 if __name__ == "__main__":

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
+from features.panel import series_of, sorted_by
 from strikelake.calendar import NS_PER_MINUTE, session_frame
+
+if TYPE_CHECKING:
+    from features.feature import IntArray
 
 COLUMNS = {
     "asof": pl.Int64,
@@ -111,7 +117,8 @@ def extend(bars: pl.DataFrame, minute_bars: pl.DataFrame, bar: str = "30m") -> p
         When `bar` is not a width inside a session.
     """
     others = _windows(minute_bars, bar)
-    return _with_segments(pl.concat([bars.select(others.columns), others], how="vertical_relaxed"))
+    together = pl.concat([bars.select(others.columns), others], how="vertical_relaxed")
+    return _with_segments(together[_in_turn(bars["underlying"], others["underlying"])])
 
 
 def from_day_bars(day_bars: pl.DataFrame) -> pl.DataFrame:
@@ -129,6 +136,21 @@ def from_day_bars(day_bars: pl.DataFrame) -> pl.DataFrame:
     """
     rows = _with_session(day_bars).rename({"ticker": "underlying"})
     return _with_segments(rows.with_columns(asof="close_ns"))
+
+
+def _in_turn(first: pl.Series, second: pl.Series) -> IntArray:
+    """Return the rows of two frames, one below the other, by names: of each name those of the first before.
+
+    Where both frames are sorted and the second is later, this is the sorted order.
+    """
+    names = [series_of(first), series_of(second)]
+    parts = [
+        (name, frame, np.arange(rows.start, rows.stop) + frame * len(first))
+        for frame, (keys, series) in enumerate(zip((first, second), names, strict=True))
+        for name, rows in zip(keys.gather(series.starts).to_list(), series.slices, strict=True)
+    ]
+    nothing = np.zeros(0, dtype=np.int64)
+    return np.concatenate([nothing, *(rows for _, _, rows in sorted(parts, key=lambda part: part[:2]))])
 
 
 def _windows(minute_bars: pl.DataFrame, bar: str) -> pl.DataFrame:
@@ -170,16 +192,16 @@ def _with_segments(rows: pl.DataFrame) -> pl.DataFrame:
     A ticker that is silent for long may belong to another company afterwards; its series must not be
     stitched.
     """
-    sorted_rows = rows.sort("underlying", "asof")
-    if rows.is_empty():
-        return sorted_rows.with_columns(segment=pl.lit(0, pl.Int32)).select(
-            pl.col(name).cast(dtype) for name, dtype in COLUMNS.items()
-        )
-    days = session_frame(rows["date"].min(), rows["date"].max())  # type: ignore[arg-type]
-    number = days.select("date", session_number=pl.int_range(pl.len(), dtype=pl.Int32))
-    silent = pl.col("session_number").diff().over("underlying") - 1
-    return (
-        sorted_rows.join(number, on="date", how="left", maintain_order="left")
-        .with_columns(segment=(silent > LONGEST_GAP).fill_null(value=False).cum_sum().over("underlying"))
-        .select(pl.col(name).cast(dtype) for name, dtype in COLUMNS.items())
+    bars, names = sorted_by(rows, "underlying", "asof")
+    segment = np.zeros(bars.height, dtype=np.int32)
+    if bars.height:
+        days = session_frame(bars["date"].min(), bars["date"].max())  # type: ignore[arg-type]
+        known, own = (frame["date"].to_physical().to_numpy() for frame in (days, bars))
+        number = np.searchsorted(known, own)
+        silent = np.diff(number, prepend=number[:1]) - 1 > LONGEST_GAP
+        silent[names.starts] = False  # what lies between two underlyings is no silence
+        before = np.cumsum(silent, dtype=np.int32)
+        segment = before - np.repeat(before[names.starts], np.diff(names.bounds))
+    return bars.with_columns(segment=pl.Series(segment)).select(
+        pl.col(name).cast(dtype) for name, dtype in COLUMNS.items()
     )

@@ -6,7 +6,9 @@ from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from features import (
     calendar,
@@ -210,7 +212,7 @@ def build_at(
         return _nothing(bars.clear(), chosen)
     panel = Panel(bars)
     rows, values = engine.compute_at(panel, facts, chosen, asof)
-    return _framed(panel.bars.select(_KEY).filter(pl.Series(rows)), values)
+    return _framed(panel.bars.select(_KEY)[np.flatnonzero(rows)], values)
 
 
 def _nothing(bars: pl.DataFrame, chosen: Iterable[str]) -> pl.DataFrame:
@@ -219,7 +221,16 @@ def _nothing(bars: pl.DataFrame, chosen: Iterable[str]) -> pl.DataFrame:
 
 def _framed(keys: pl.DataFrame, values: Mapping[str, FloatArray]) -> pl.DataFrame:
     """Return keys with values, null where those are NaN."""
-    return keys.hstack([pl.Series(name, found, nan_to_null=True) for name, found in values.items()])
+    return keys.hstack([_series(name, found) for name, found in values.items()])
+
+
+def _series(name: str, values: FloatArray) -> pl.Series:
+    """Return a column, null for NaN: the array's own memory, which many rows would take long to copy."""
+    known = ~np.isnan(values)
+    if known.all():
+        return pl.Series(name, values)
+    buffers = [pa.py_buffer(np.packbits(known, bitorder="little")), pa.py_buffer(values)]
+    return pl.Series(name, pa.Array.from_buffers(pa.float64(), len(values), buffers))
 
 
 def null_reasons(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,53 +24,37 @@ _QUARTER_DAYS = 130
 _DATED_DAYS = 365
 """Days that a report's date is kept; dates told so early that they would be forgotten are not used."""
 
-_AT_NEWS = "the end of the bar; articles published by asof"
-_AT_EARNINGS = "the end of the bar; reports whose date was known by asof"
-
-
-@feature(
-    "market",
-    units="-1 negative to 1 positive",
-    available_at=_AT_NEWS,
-    nulls="null without a rated article in the last 5 days",
+_news = partial(
+    feature, "market", available_at="the end of the bar; articles published by asof", windowed=True
+)
+_earnings = partial(
+    feature,
+    "calendar",
+    units="calendar days",
+    available_at="the end of the bar; reports whose date was known by asof",
     windowed=True,
 )
+
+
+@_news(units="-1 negative to 1 positive", nulls="null without a rated article in the last 5 days")
 def news_sentiment_5d(mean_score: FloatArray) -> FloatArray:
     """Return the mean rating of the articles about the underlying in the last 5 calendar days."""
     return mean_score
 
 
-@feature(
-    "market",
-    units="log of 1 + articles",
-    available_at=_AT_NEWS,
-    nulls="null where the lake has no news",
-    windowed=True,
-)
+@_news(units="log of 1 + articles", nulls="null where the lake has no news")
 def news_volume_5d(articles: FloatArray) -> FloatArray:
     """Return the log of one plus the number of articles about the underlying in the last 5 calendar days."""
     return np.log1p(articles)
 
 
-@feature(
-    "calendar",
-    units="calendar days",
-    available_at=_AT_EARNINGS,
-    nulls="null where no later report is dated yet",
-    windowed=True,
-)
+@_earnings(nulls="null where no later report is dated yet")
 def days_to_earnings(next_report_days: FloatArray) -> FloatArray:
     """Return the days to the underlying's next earnings report."""
     return next_report_days
 
 
-@feature(
-    "calendar",
-    units="calendar days",
-    available_at=_AT_EARNINGS,
-    nulls="null without a report in the last 130 days",
-    windowed=True,
-)
+@_earnings(nulls="null without a report in the last 130 days")
 def days_since_earnings(last_report_days: FloatArray) -> FloatArray:
     """Return the days since the underlying's last earnings report."""
     return last_report_days
@@ -98,23 +83,15 @@ def _recent(panel: Panel, news: pl.DataFrame) -> tuple[FloatArray, FloatArray]:
     return count, total
 
 
-def _next_report_days(panel: Panel, facts: Facts) -> FloatArray:
+def _report_days(panel: Panel, facts: Facts, *, ahead: bool) -> FloatArray:
+    """Return the days to the nearest report whose date is known: the next one, or the last one."""
     days = np.full(len(panel), np.nan)
+    quarter = _QUARTER_DAYS * NS_PER_DAY
     for bars, rows in _matched(panel, facts["earnings"]):
         # The furthest first, so that the nearest one that is known has the last word.
-        for known, report in _reports(rows.sort("report_at", descending=True)):
-            _put(
-                days[bars], panel.asof[bars], max(known, report - _QUARTER_DAYS * NS_PER_DAY), report, report
-            )
-    return days
-
-
-def _last_report_days(panel: Panel, facts: Facts) -> FloatArray:
-    days = np.full(len(panel), np.nan)
-    for bars, rows in _matched(panel, facts["earnings"]):
-        for known, report in _reports(rows.sort("report_at")):
-            end = report + _QUARTER_DAYS * NS_PER_DAY
-            _put(days[bars], panel.asof[bars], max(known, report), end, report)
+        for known, report in _reports(rows.sort("report_at", descending=ahead)):
+            begin, end = (report - quarter, report) if ahead else (report, report + quarter)
+            _put(days[bars], panel.asof[bars], max(known, begin), end, report)
     return days
 
 
@@ -140,7 +117,7 @@ def _matched(panel: Panel, rows: pl.DataFrame) -> Iterator[tuple[slice, pl.DataF
 INPUTS: Mapping[str, tuple[Callable[[Panel, Facts], FloatArray], Mapping[str, int]]] = {
     "mean_score": (_mean_score, {"news": _NEWS_DAYS}),
     "articles": (_articles, {"news": _NEWS_DAYS}),
-    "next_report_days": (_next_report_days, {"earnings": _DATED_DAYS}),
-    "last_report_days": (_last_report_days, {"earnings": _DATED_DAYS}),
+    "next_report_days": (partial(_report_days, ahead=True), {"earnings": _DATED_DAYS}),
+    "last_report_days": (partial(_report_days, ahead=False), {"earnings": _DATED_DAYS}),
 }
 """Inputs that this module computes, and the days of events that each needs."""

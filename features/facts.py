@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import polars as pl
 
-from features.panel import Series, series_of
+from features.panel import Series, sorted_by
 from strikelake.calendar import NS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -108,11 +108,12 @@ class FactSeries:
 
     def __init__(self, name: str, rows: pl.DataFrame, panel: Panel) -> None:
         spec = FACTS[name]
-        order = ["underlying", "available_at"] if spec.by_underlying else ["available_at"]
-        self._rows = rows.sort(order)
+        if spec.by_underlying:
+            self._rows, self.names = sorted_by(rows, "underlying", "available_at")
+        else:
+            self._rows, self.names = rows.sort("available_at"), _whole(rows.height)
         self._stale_ns = spec.stale_days * NS_PER_DAY
         self.available: IntArray = self._rows["available_at"].to_numpy()
-        self.names = series_of(self._rows["underlying"]) if spec.by_underlying else _whole(len(self._rows))
         self.series = self._split()
         self.newest: IntArray = self._newest(panel, by_underlying=spec.by_underlying)
 

@@ -142,30 +142,40 @@ def feature(
     >>> [(f.name, f.lookback, f.inputs) for f in up.features]
     [('up_1', 2, ('close',)), ('up_5', 6, ('close',))]
     """
+    shared = partial(
+        Feature,
+        family=family,
+        units=units,
+        available_at=available_at or (AT_BAR_END if on == BARS else AT_FACT.format(on=on)),
+        nulls=nulls or (WARM_UP if on == BARS else FACT_WARM_UP.format(on=on)),
+        on=on,
+        windowed=windowed,
+    )
+    return partial(_declared, shared, name, lookback, settings)
 
-    def declare(function: Callable[..., FloatArray]) -> Definition:
-        inputs = _inputs(function, settings)
-        made = tuple(
-            Feature(
-                name=(name or function.__name__).format(**chosen),
-                family=family,
-                inputs=inputs,
-                lookback=lookback if isinstance(lookback, int) else _told(lookback, chosen),
-                units=units,
-                compute=partial(_call, function, inputs, chosen),
-                available_at=available_at or (AT_BAR_END if on == BARS else AT_FACT.format(on=on)),
-                nulls=nulls or (WARM_UP if on == BARS else FACT_WARM_UP.format(on=on)),
-                on=on,
-                windowed=windowed,
-                doc=inspect.getdoc(function) or "",
-                function=function,
-                settings=chosen,
-            )
-            for chosen in _choices(settings)
+
+def _declared(
+    shared: Callable[..., Feature],
+    name: str | None,
+    lookback: int | Callable[..., int],
+    settings: Mapping[str, Sequence[float]],
+    function: Callable[..., FloatArray],
+) -> Definition:
+    """Return a feature for each position of the settings."""
+    inputs = _inputs(function, settings)
+    made = tuple(
+        shared(
+            name=(name or function.__name__).format(**chosen),
+            inputs=inputs,
+            lookback=lookback if isinstance(lookback, int) else _told(lookback, chosen),
+            compute=partial(_call, function, inputs, chosen),
+            doc=inspect.getdoc(function) or "",
+            function=function,
+            settings=chosen,
         )
-        return Definition(function, made)
-
-    return declare
+        for chosen in _choices(settings)
+    )
+    return Definition(function, made)
 
 
 def _call(

@@ -60,7 +60,7 @@ def put_call_open_log_ratio(put_open: FloatArray, call_open: FloatArray) -> Floa
 )
 def open_interest_change(open_notional: FloatArray, *, sessions: int) -> FloatArray:
     """Return the open interest over that some sessions earlier, minus 1; contracts count by their strikes."""
-    return open_notional / windows.lag(open_notional, sessions) - 1.0
+    return windows.growth(open_notional, sessions)
 
 
 @feature("options", units=f"{_OPEN} and percent of the price", on="open_interest", windowed=True)

@@ -63,11 +63,22 @@ _SHORT = 256
 
 def series_of(*keys: pl.Series) -> Series:
     """Return the runs of rows whose keys are all equal to those of the row before."""
-    new = np.zeros(len(keys[0]), dtype=bool)
-    new[:1] = True
-    for key in keys:
-        new[1:] |= (key[1:] != key[:-1]).to_numpy()
-    return Series(np.append(np.flatnonzero(new), len(new)))
+    rows = len(keys[0])
+    starts = [np.zeros(min(rows, 1), dtype=np.int64)]
+    starts += [(key[1:] != key[:-1]).arg_true().to_numpy().astype(np.int64) + 1 for key in keys]
+    return Series(np.append(np.unique(np.concatenate(starts)), rows))
+
+
+def sorted_by(rows: pl.DataFrame, name: str, time: str) -> tuple[pl.DataFrame, Series]:
+    """Return rows in the order of a name and a time, and the series of names; sorted rows as they are."""
+    names = series_of(rows[name])
+    moments = rows[time].to_numpy()
+    later = moments[1:] >= moments[:-1]
+    later[names.starts[1:] - 1] = True  # another name begins anew
+    if later.all() and rows[name].gather(names.starts).is_sorted():
+        return rows, names
+    ordered = rows.sort(name, time)
+    return ordered, series_of(ordered[name])
 
 
 class Panel:
@@ -86,11 +97,7 @@ class Panel:
 
     def __init__(self, bars: pl.DataFrame) -> None:
         _refuse_unknown_prices(bars)
-        self.names = series_of(bars["underlying"])
-        self.bars = bars
-        if not _is_sorted(bars, self.names):
-            self.bars = bars.sort("underlying", "asof")
-            self.names = series_of(self.bars["underlying"])
+        self.bars, self.names = sorted_by(bars, "underlying", "asof")
         self.asof: IntArray = self.bars["asof"].to_numpy()
         segments = series_of(self.bars["segment"])
         self.series = Series(np.union1d(self.names.bounds, segments.bounds))
@@ -139,17 +146,10 @@ class Panel:
         return earlier
 
 
-def _is_sorted(bars: pl.DataFrame, names: Series) -> bool:
-    asof = bars["asof"].to_numpy()
-    later = asof[1:] >= asof[:-1]
-    later[names.starts[1:] - 1] = True  # another underlying begins anew
-    return bool(later.all()) and bars["underlying"].gather(names.starts).is_sorted()
-
-
 def _refuse_unknown_prices(bars: pl.DataFrame) -> None:
-    bad = {name: int((~np.isfinite(bars[name].to_numpy())).sum()) for name in PRICES}
-    if any(bad.values()):
-        found = ", ".join(f"{count} in {name}" for name, count in bad.items() if count)
+    bad = {name: known for name in PRICES if not (known := np.isfinite(bars[name].to_numpy())).all()}
+    if bad:
+        found = ", ".join(f"{np.count_nonzero(~known)} in {name}" for name, known in bad.items())
         raise ValueError(
             f"bars hold null or infinite values ({found}): drop those bars before building features"
         )

@@ -1,16 +1,10 @@
-"""Price features: returns, gaps, averages, momentum, bands, ranges.
-
-TA-Lib's compiled functions are called directly: its public ones look at every argument for pandas and polars
-series first, which takes longer than the indicator on the few hundred bars of a live window.
-"""
+"""Price features: returns, gaps, averages, momentum, bands, ranges."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from features import windows
+from features import recursions, windows
 from features.feature import WARM_UP, feature
 
 if TYPE_CHECKING:
@@ -36,7 +30,7 @@ def _macd_lookback(slow: int, signal: int) -> int:
 )
 def returns(close: FloatArray, *, bars: int) -> FloatArray:
     """Return close over the close some bars earlier, minus 1."""
-    return close / windows.lag(close, bars) - 1.0
+    return windows.growth(close, bars)
 
 
 @feature("price", units=_SHARE, lookback=2, windowed=True)
@@ -91,9 +85,7 @@ def sma_ratio(close: FloatArray, *, fast: int, slow: int) -> FloatArray:
 )
 def ema_distance(close: FloatArray, *, span: int) -> FloatArray:
     """Return close over its exponential moving average, minus 1."""
-    from talib import _ta_lib as talib
-
-    return np.asarray(close / talib.EMA(close, span) - 1.0)
+    return recursions.ema_distance(close, span)
 
 
 @feature(
@@ -106,9 +98,7 @@ def ema_distance(close: FloatArray, *, span: int) -> FloatArray:
 )
 def ema_ratio(close: FloatArray, *, fast: int, slow: int) -> FloatArray:
     """Return the fast exponential moving average over the slow one, minus 1."""
-    from talib import _ta_lib as talib
-
-    return np.asarray(talib.EMA(close, fast) / talib.EMA(close, slow) - 1.0)
+    return recursions.ema_ratio(close, fast, slow)
 
 
 @feature(
@@ -124,9 +114,7 @@ def macd(close: FloatArray, *, fast: int, slow: int) -> FloatArray:
 
     Source: G. Appel, "The moving average convergence-divergence trading method", 1985.
     """
-    from talib import _ta_lib as talib
-
-    return np.asarray((talib.EMA(close, fast) - talib.EMA(close, slow)) / close)
+    return recursions.macd(close, fast, slow)
 
 
 @feature(
@@ -140,9 +128,7 @@ def macd(close: FloatArray, *, fast: int, slow: int) -> FloatArray:
 )
 def macd_histogram(close: FloatArray, *, fast: int, slow: int, signal: int) -> FloatArray:
     """Return the MACD minus its signal line, over the close."""
-    from talib import _ta_lib as talib
-
-    return np.asarray(talib.MACD(close, fast, slow, signal)[2] / close)
+    return recursions.macd_histogram(close, fast, slow, signal)
 
 
 @feature(
@@ -156,19 +142,9 @@ def macd_histogram(close: FloatArray, *, fast: int, slow: int, signal: int) -> F
 def rsi(close: FloatArray, *, bars: int) -> FloatArray:
     """Return Wilder's relative strength index.
 
-    TA-Lib answers 0, the most oversold value, where nothing moved at all; that is unknown here.
     Source: J. W. Wilder, "New concepts in technical trading systems", 1978.
     """
-    from talib import _ta_lib as talib
-
-    index = talib.RSI(close, bars)
-    # Only where the index is 0 can nothing have moved.
-    if (index == 0.0).any():
-        rows = np.arange(len(close))
-        moved = np.concatenate(([False], np.diff(close) != 0.0))
-        still = rows - np.maximum.accumulate(np.where(moved, rows, -1))
-        index[still >= 2 * _SPANS * bars - 1] = np.nan
-    return np.asarray(index)
+    return recursions.relative_strength(close, bars, 2 * _SPANS * bars - 1)
 
 
 @feature(
@@ -217,6 +193,4 @@ def range_position(high: FloatArray, low: FloatArray, close: FloatArray, *, bars
 @feature("price", units=_SHARE, name="atr_{bars}", lookback=lambda bars: 2 * _SPANS * bars, bars=(7, 14))
 def average_true_range(high: FloatArray, low: FloatArray, close: FloatArray, *, bars: int) -> FloatArray:
     """Return Wilder's average true range, over the close."""
-    from talib import _ta_lib as talib
-
-    return np.asarray(talib.ATR(high, low, close, bars) / close)
+    return recursions.true_range(high, low, close, bars)

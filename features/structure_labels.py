@@ -27,7 +27,8 @@ QUOTES = {
 """Columns of the quotes that a structure is traded on."""
 
 Kind = Literal["long_call", "long_put", "straddle"]
-_LEGS: Mapping[str, tuple[str, ...]] = {"long_call": ("C",), "long_put": ("P",), "straddle": ("C", "P")}
+STRUCTURES: Mapping[str, tuple[str, ...]] = {"long_call": ("C",), "long_put": ("P",), "straddle": ("C", "P")}
+"""Option types of the legs of each kind."""
 _NS_PER_DAY = 24 * 3600 * 1_000_000_000
 
 
@@ -57,8 +58,8 @@ class StructureLabel:
     stale_minutes: int = 30
 
     def __post_init__(self) -> None:
-        if self.kind not in _LEGS:
-            raise FeatureError(f"there is no structure {self.kind!r}: structures are {', '.join(_LEGS)}")
+        if self.kind not in STRUCTURES:
+            raise FeatureError(f"there is no structure {self.kind!r}: structures are {', '.join(STRUCTURES)}")
 
     @property
     def name(self) -> str:
@@ -98,7 +99,7 @@ class StructureLabel:
                 paid=pl.col("paid").sum(),
                 received=pl.col("bid_price").sum(),
             )
-            .filter(pl.col("legs") == len(_LEGS[self.kind]))
+            .filter(pl.col("legs") == len(STRUCTURES[self.kind]))
             .with_columns(
                 value=(pl.col("received") - pl.col("paid") - pl.col("legs") * trade) / pl.col("paid")
             )
@@ -110,7 +111,7 @@ class StructureLabel:
         """Return the legs of each moment's structure with their quotes: one expiration, one strike."""
         terms = quotes.select("occ_symbol", "underlying", "expiration", "option_type", "strike").unique()
         last = {day: expiry_ns(day) for day in terms["expiration"].unique()}
-        listed = terms.filter(pl.col("option_type").is_in(_LEGS[self.kind])).with_columns(
+        listed = terms.filter(pl.col("option_type").is_in(STRUCTURES[self.kind])).with_columns(
             expires_at=pl.col("expiration").replace_strict(last, return_dtype=pl.Int64)
         )
         pairs = moments.join(listed, on="underlying")
@@ -122,7 +123,7 @@ class StructureLabel:
         distance = (pl.col("strike") / pl.col("close")).log().abs()
         moment = ["asof", "underlying"]
         whole = quoted.filter(
-            pl.len().over(*moment, "expiration", "strike") == len(_LEGS[self.kind])
+            pl.len().over(*moment, "expiration", "strike") == len(STRUCTURES[self.kind])
         ).with_columns(distance=distance)
         nearest = whole.filter(pl.col("expiration") == pl.col("expiration").min().over(moment))
         closest = nearest.filter(pl.col("distance") == pl.col("distance").min().over(moment))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from features.feature import FloatArray
 
 _WINDOW = 20
+_ROUNDING = 1e-12
 _FLAT = f"{WARM_UP}, and where volume or price did not move in the window"
 _IDLE = f"{WARM_UP}, and where nothing traded in the window"
 
@@ -38,7 +39,7 @@ def volume_change_1(volume: FloatArray) -> FloatArray:
 @feature("volume", units="-1 to 1", lookback=_WINDOW + 1, nulls=_FLAT, windowed=True)
 def volume_price_corr_20(close: FloatArray, volume: FloatArray) -> FloatArray:
     """Return the 20-bar correlation of one-bar returns with volume."""
-    change = close / windows.lag(close, 1) - 1.0
+    change = windows.growth(close, 1)
     return windows.correlation(change, volume, _WINDOW)
 
 
@@ -75,8 +76,9 @@ def vwap_distance(
 def money_flow_20(high: FloatArray, low: FloatArray, close: FloatArray, volume: FloatArray) -> FloatArray:
     """Return the share of 20 bars' money flow that went into rising typical prices: the MFI over 100."""
     typical = (high + low + close) / 3.0
-    change = typical - windows.lag(typical, 1)
-    flow = typical * volume
-    rising = windows.total(np.where(change > 0.0, flow, np.where(np.isnan(change), np.nan, 0.0)), _WINDOW)
-    falling = windows.total(np.where(change < 0.0, flow, np.where(np.isnan(change), np.nan, 0.0)), _WINDOW)
+    change, flow = windows.growth(typical, 1), typical * volume
+    unknown = np.where(np.isnan(change), np.nan, 0.0)
+    # Equal sums of other prices differ by rounding once a split has scaled them: that is no move.
+    rising = windows.total(np.where(change > _ROUNDING, flow, unknown), _WINDOW)
+    falling = windows.total(np.where(change < -_ROUNDING, flow, unknown), _WINDOW)
     return rising / (rising + falling)

@@ -1,7 +1,7 @@
 """Moving windows whose value depends on the window's rows alone, to the last bit.
 
 Running sums carry rounding from every row that ever left the window, and numpy picks its summation order by
-shape. Here each window is added up in one fixed order, so that history of any length gives the same bits.
+shape. Here each window is added up in an order of its own, so that history of any length gives the same bits.
 """
 
 from __future__ import annotations
@@ -23,6 +23,21 @@ def lag(values: FloatArray, bars: int) -> FloatArray:
     earlier = np.full(len(values), np.nan)
     earlier[bars:] = values[: max(len(values) - bars, 0)]
     return earlier
+
+
+def growth(values: FloatArray, bars: int) -> FloatArray:
+    """Return `values` over those from `bars` rows earlier, minus 1; NaN where there are none.
+
+    Examples
+    --------
+    >>> growth(np.array([2.0, 3.0, 6.0]), 1).tolist()
+    [nan, 0.5, 1.0]
+    """
+    grown = np.full(len(values), np.nan)
+    recent = grown[bars:]
+    np.divide(values[bars:], values[: len(recent)], out=recent)
+    recent -= 1.0
+    return grown
 
 
 def weighted_sum(values: FloatArray, weights: FloatArray) -> FloatArray:
@@ -50,7 +65,7 @@ def mean(values: FloatArray, window: int) -> FloatArray:
 
 def total(values: FloatArray, window: int) -> FloatArray:
     """Return the sum of each window; NaN before the first whole one."""
-    return _spread_out(kernels.sums(_floats(values), window), len(values))
+    return _spread_out(kernels.joined(_floats(values), window, kernels.ADD, 1.0), len(values))
 
 
 def extremes(lows: FloatArray, highs: FloatArray, window: int) -> tuple[FloatArray, FloatArray]:
@@ -58,12 +73,9 @@ def extremes(lows: FloatArray, highs: FloatArray, window: int) -> tuple[FloatArr
 
     A window that holds a NaN gives NaN.
     """
-    from talib import _ta_lib as talib
-
-    if window == 1 or len(lows) < window or np.isnan(lows).any() or np.isnan(highs).any():
-        lowest, highest = kernels.extremes(_floats(lows), _floats(highs), window)
-        return _spread_out(lowest, len(lows)), _spread_out(highest, len(highs))
-    return np.asarray(talib.MIN(lows, window)), np.asarray(talib.MAX(highs, window))
+    lowest = kernels.joined(_floats(lows), window, kernels.LEAST, 1.0)
+    highest = kernels.joined(_floats(highs), window, kernels.MOST, 1.0)
+    return _spread_out(lowest, len(lows)), _spread_out(highest, len(highs))
 
 
 def covariance(first: FloatArray, second: FloatArray, window: int) -> FloatArray:
@@ -74,20 +86,20 @@ def covariance(first: FloatArray, second: FloatArray, window: int) -> FloatArray
 
 def deviation(values: FloatArray, window: int) -> FloatArray:
     """Return the population standard deviation of each window; NaN where the window does not move."""
-    return _spread_out(_deviations(values, _means(values, window), window), len(values))
+    return _spread_out(_moments(values, window)[1], len(values))
 
 
 def z_score(values: FloatArray, window: int) -> FloatArray:
     """Return how many standard deviations each value is above its window's mean."""
-    return np.asarray(kernels.z_scores(_floats(values), window, _ROUNDING))
+    centre, spread = _moments(values, window)
+    return _spread_out((values[window - 1 :] - centre) / spread, len(values))
 
 
 def correlation(first: FloatArray, second: FloatArray, window: int) -> FloatArray:
     """Return the correlation inside each window; NaN where either side does not move."""
-    centre_1, centre_2 = _means(first, window), _means(second, window)
+    (centre_1, spread_1), (centre_2, spread_2) = _moments(first, window), _moments(second, window)
     shared = _products(first, second, centre_1, centre_2, window)
-    alone = _deviations(first, centre_1, window) * _deviations(second, centre_2, window)
-    return _spread_out(shared / alone, len(first))
+    return _spread_out(shared / (spread_1 * spread_2), len(first))
 
 
 def _spread_out(whole: FloatArray, length: int) -> FloatArray:
@@ -99,7 +111,13 @@ def _spread_out(whole: FloatArray, length: int) -> FloatArray:
 
 
 def _means(values: FloatArray, window: int) -> FloatArray:
-    return np.asarray(kernels.sums(_floats(values), window) / window)
+    return np.asarray(kernels.joined(_floats(values), window, kernels.ADD, float(window)))
+
+
+def _moments(values: FloatArray, window: int) -> tuple[FloatArray, FloatArray]:
+    """Return mean and standard deviation of each whole window; no deviation where it does not move."""
+    centre, spread = kernels.moments(_floats(values), window, _ROUNDING)
+    return centre, spread
 
 
 def _products(
@@ -108,11 +126,6 @@ def _products(
     """Return the mean product of the distances from the centres, for each whole window."""
     added = kernels.products(_floats(first), _floats(second), centre_1, centre_2, window)
     return np.asarray(added / window)
-
-
-def _deviations(values: FloatArray, centre: FloatArray, window: int) -> FloatArray:
-    spread = np.sqrt(kernels.squares(_floats(values), centre, window) / window)
-    return np.where(spread > _ROUNDING * np.abs(centre), spread, np.nan)
 
 
 def _floats(values: FloatArray) -> FloatArray:

@@ -41,11 +41,19 @@ Root = Annotated[
 ]
 
 
+Unproved = Annotated[
+    bool, typer.Option("--allow-unproved", help="Exit 0 although some features never had a value.")
+]
+
+_NOT_PROVED = 3
+"""Exit status where nothing failed, and something never had a value: nothing is shown about it."""
+
 _SAMPLES = 6
 """Decision times at which planted leaks are looked for, for the page."""
 
 _LOOKAHEAD = """Hold features against lakes whose later rows are missing or different; exit 1 on a difference.
 
+Exit 3 where nothing differs and some features never had a value: nothing is shown about those.
 Labels are audited too: none may be known at its decision.
 
 [bold]Examples[/bold]
@@ -57,6 +65,8 @@ Labels are audited too: none may be known at its decision.
   strikelake audit lookahead --family price --start 2025-02-03 --samples 50 --report data/reports/audit
 """
 _LOOKBACK = """Compute features from exactly the bars they declare; exit 1 when more history changes a value.
+
+Exit 3 where nothing differs and some features never had a value.
 
 [bold]Examples[/bold]
 
@@ -81,6 +91,7 @@ def audit(
     symbol: Symbols = None,
     report: Report = None,
     lake: Root = None,
+    allow_unproved: Unproved = False,
 ) -> None:
     """Audit features on the lake."""
     from flows import audit_tables, progress, ranges, wiring
@@ -115,6 +126,8 @@ def audit(
         _write(found, report)
     if found.failed:
         raise typer.Exit(1)
+    if found.unproved and not allow_unproved:
+        raise typer.Exit(_NOT_PROVED)
 
 
 @audit_app.command()

@@ -31,14 +31,22 @@ def audit(report: AuditReport) -> Iterator[RenderableType]:
     for verdict in every:
         if verdict.status in {"failed", "error"}:
             yield f"[red]{escape(verdict.name)}[/] {escape(sentence(verdict))}"
-    unseen = [verdict.name for verdict in every if verdict.status == "unseen"]
-    if unseen:
-        yield f"[yellow]null at every decision, so nothing is shown about them:[/] {', '.join(unseen)}"
+    unproved = [verdict for verdict in every if verdict.status == "unseen"]
+    for why, names in _by_reason(unproved).items():
+        yield f"[bold yellow]NOT PROVED[/] {escape(', '.join(names))}: never a value; {escape(why)}"
     colour, word = ("red", ", ".join(report.failed)) if report.failed else ("green", "none")
+    proved = len(every) - len(report.failed) - len(unproved)
     yield (
         f"{report.checked:,} values compared at {len(report.moments)} decisions on {report.bar} bars; "
-        f"failed: [{colour}]{escape(word)}[/]"
+        f"proved: {proved} of {len(every)}; not proved: {len(unproved)}; failed: [{colour}]{escape(word)}[/]"
     )
+
+
+def _by_reason(verdicts: Sequence[Verdict]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        found.setdefault(verdict.advice or "nothing says why", []).append(verdict.name)
+    return found
 
 
 def planted(trials: Sequence[Trial]) -> Iterator[RenderableType]:

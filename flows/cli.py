@@ -51,7 +51,9 @@ FlatFilesOption = Annotated[
 ]
 ReferenceOption = Annotated[
     Path | None,
-    typer.Option("--reference", metavar="DIR", help="splits.csv, dividends.csv, treasury_curves*.csv."),
+    typer.Option(
+        "--reference", metavar="DIR", help="splits, dividends, curves, earnings, news, open interest."
+    ),
 ]
 LakeOption = Annotated[
     str | None,

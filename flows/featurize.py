@@ -16,7 +16,9 @@ from flows.settings import load
 from pipelines import analytics as analytics_pipeline
 from pipelines import featurize as pipeline
 from pipelines import surfaces as surfaces_pipeline
+from pipelines.inputs import OWN_INDEX
 from pipelines.recall import bar_table
+from pipelines.volatility_index import build_volatility_index
 
 if TYPE_CHECKING:
     from flows.settings import Settings
@@ -86,6 +88,8 @@ def featurize(
         # In one go: a surface's rank looks at the sessions before it.
         if any(each.bar == "1d" for each in analytics):
             _fit(settings, span)
+        if ranges.sessions_of(lake, "option_quotes", *span):
+            _index(settings, span)
         features = (
             workers.run(
                 _featurize,
@@ -116,6 +120,17 @@ def _fit(settings: Settings, span: tuple[date, date]) -> None:
         rates_default=rate,
         threads=os.cpu_count() or 1,
         progress=advance,
+    )
+
+
+@task(name="volatility index", cache_policy=NO_CACHE)
+def _index(settings: Settings, span: tuple[date, date]) -> None:
+    build_volatility_index(
+        wiring.lake(settings),
+        *span,
+        underlyings=[OWN_INDEX],
+        rates_default=settings.trading.default_rate,
+        progress=progress.advance(f"volatility index of {OWN_INDEX}"),
     )
 
 

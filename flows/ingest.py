@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,10 +14,11 @@ from prefect.cache_policies import NO_CACHE
 from flows import accounts, artifacts, parts, progress, ranges, wiring
 from flows.settings import load, nearest
 from pipelines import ingest as pipeline
+from pipelines.listings import load_news
 from pipelines.reference import load_reference
 from pipelines.reference_rest import load_reference_from_rest
 from pipelines.top_up import reconcile_top_ups
-from strikelake.errors import ConfigError, VendorUnavailableError
+from strikelake.errors import ConfigError, NotEntitledError, NotPublishedError, VendorUnavailableError
 from strikelake.vendors.flat_files import Dataset
 from strikelake.vendors.quote_filter import QuoteFilter
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from flows.settings import Settings
     from pipelines.ingest import IngestReport
     from strikelake.lake.store import Lake
+    from strikelake.vendors.connection import Connection
 
 logger = logging.getLogger(__name__)
 
@@ -43,12 +46,13 @@ def ingest(
     start, end
         Dates, both included; the account tier's history up to the last finished session by default.
     datasets
-        Names such as `option_quotes`; those of `config/config.yaml` by default.
+        Names such as `option_quotes`; by default those of `config/config.yaml`, where the `optional` ones may
+        be absent from the vendor's plan or from the folder.
     flat_files
         A folder in the vendor's layout, instead of S3.
     reference
-        A folder with splits, dividends and treasury curves; by default the one called `reference` beside
-        `flat_files`, when it exists, and otherwise the vendor's REST, when its key is set.
+        A folder with splits, dividends, treasury curves, earnings and the like; by default the one called
+        `reference` beside `flat_files`, when it exists, and otherwise the vendor's REST, when its key is set.
     """
     settings = load()
     wanted = _chosen(datasets) if datasets else settings.flat_files.datasets
@@ -56,9 +60,10 @@ def ingest(
     first, last = ranges.to_ingest(settings, wiring.clock(settings), start, end)
     folder = reference or _beside(flat_files)
     if folder is not None:
-        load_reference(lake, folder)
+        loaded = load_reference(lake, folder)
+        logger.info("from %s: %s", folder, dict(loaded.facts) or "no dated facts")
     elif settings.api_key is not None:
-        _reference_from_rest(lake, settings, first)
+        _reference_from_rest(lake, settings, first, last)
     else:
         logger.warning(
             "no splits, dividends or yields were loaded: give --reference FOLDER, or set POLYGON_API_KEY "
@@ -72,6 +77,8 @@ def ingest(
         report = workers.run(
             _ingest, (first, last), weights, settings=settings, flat_files=flat_files, datasets=wanted
         )
+    if not datasets:
+        report = _with_optional(report, settings, flat_files, (first, last))
     for differences in reconcile_top_ups(lake):
         logger.info("the flat file against the same day's bars from REST: %s", differences)
     artifacts.ingestion(report)
@@ -90,14 +97,27 @@ def worth_another_try(_task: object, _run: object, state: object) -> bool:
     retry_condition_fn=worth_another_try,
     cache_policy=NO_CACHE,
 )
-def _reference_from_rest(lake: Lake, settings: Settings, start: date) -> None:
-    rest = wiring.market_data(settings)
+def _reference_from_rest(lake: Lake, settings: Settings, start: date, end: date) -> None:
+    rest, symbols = wiring.market_data(settings), accounts.tier(settings).symbols
     try:
-        report = load_reference_from_rest(lake, rest.connection, accounts.tier(settings).symbols, start)
+        report = load_reference_from_rest(lake, rest.connection, symbols, start)
+        _news_from_rest(lake, rest.connection, symbols, start, end)
     finally:
         rest.close()
     for refused in report.refused:
         logger.warning("%s", refused)
+
+
+def _news_from_rest(
+    lake: Lake, connection: Connection, symbols: tuple[str, ...], start: date, end: date
+) -> None:
+    """Add the news since the last that the lake has."""
+    held = [day for day in lake.sessions("news") if day <= end]
+    try:
+        added = load_news(lake, connection, symbols, max([start, *held]), end)
+        logger.info("news: %d new rows", added)
+    except NotEntitledError as error:
+        logger.warning("no news: %s", error)
 
 
 @task(
@@ -122,6 +142,20 @@ def _ingest(
     )
     listed = sum(each.listed for each in report.datasets)
     advance(listed, listed)
+    return report
+
+
+def _with_optional(
+    report: IngestReport, settings: Settings, flat_files: Path | None, span: tuple[date, date]
+) -> IngestReport:
+    """Return the report with the datasets that one may have to do without."""
+    for dataset in settings.flat_files.optional:
+        try:
+            more = _ingest(settings=settings, flat_files=flat_files, datasets=(dataset,), span=span)
+        except (NotEntitledError, NotPublishedError) as error:
+            logger.warning("no %s, and features that need them are null: %s", dataset, error)
+        else:
+            report = replace(report, datasets=(*report.datasets, *more.datasets), versions=more.versions)
     return report
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from features.bars import width_minutes
 from flows import accounts
 from strikelake.calendar import et_date, previous_session, sessions
-from strikelake.errors import CalendarError, EmptyLakeError
+from strikelake.errors import CalendarError, ConfigError, EmptyLakeError
 
 if TYPE_CHECKING:
     from flows.settings import Settings
@@ -64,9 +65,19 @@ def checked(start: date, end: date) -> tuple[date, date]:
 
 
 def bar(settings: Settings, lake: Lake, wanted: str | None, start: date, end: date) -> str:
-    """Return the bar of features: as wanted, or by what the lake holds between two dates."""
+    """Return the bar of features: as wanted, or by what the lake holds between two dates.
+
+    Raises
+    ------
+    ConfigError
+        When what is wanted is no width of a bar.
+    """
     chosen = wanted or settings.research.bar
     if chosen != "auto":
+        try:
+            width_minutes(chosen)
+        except ValueError as error:
+            raise ConfigError(f"{error}, or auto") from error
         return chosen
     days = sessions_of(lake, "stock_day_bars", start, end)
     minutes = sessions_of(lake, "stock_minute_bars", start, end)

@@ -68,6 +68,7 @@ class FlatFilesSection(_Section):
     endpoint: str
     bucket: str
     datasets: tuple[Dataset, ...]
+    optional: tuple[Dataset, ...]
     bad_share: Share
     timeout_seconds: float = Field(gt=0)
     quotes: QuotesSection

@@ -11,8 +11,10 @@ import polars as pl
 from features.catalog import choose
 from features.feature import BARS
 from features.labels import Label, direction
-from pipelines.dataset import MANIFEST_VERSION, Dataset, Source
+from features.structure_labels import StructureLabel
+from pipelines.dataset import MANIFEST_VERSION, AnyLabel, Dataset, Source, label_of
 from pipelines.recall import bar_table, read_bars
+from pipelines.structures import structure_values
 from strikelake.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -22,14 +24,15 @@ if TYPE_CHECKING:
     from strikelake.lake.store import Lake
     from strikelake.lake.tables import Versions
 
-_KEY = ("asof", "underlying", "date")
+_ROW = ("asof", "underlying")
+_KEY = (*_ROW, "date")
 _FEWEST_ROWS = 100
 
 
 def assemble(
     lake: Lake,
     features: Iterable[str] | Mapping[str, Feature],
-    labels: Sequence[Label],
+    labels: Sequence[AnyLabel],
     *,
     bar: str,
     start: date,
@@ -45,11 +48,12 @@ def assemble(
     Parameters
     ----------
     lake
-        Reads features, stock bars and corporate_actions.
+        Reads features, stock bars and corporate_actions, and option_quotes for a `StructureLabel`.
     features
         Names of features or families, or definitions by name; they must be stored.
     labels
-        What to forecast. The first is what models are trained on and must be binary; a row must have all.
+        What to forecast. The first is what models are trained on and must be binary; a row must have all: of
+        a `StructureLabel` those remain whose contracts were quoted at both ends.
     bar
         Width of the bars.
     start, end
@@ -69,8 +73,8 @@ def assemble(
     EmptyLakeError
         When there are no features or bars in the range.
     DatasetError
-        When a feature is not stored, too few rows are left, or all labels are the same; the message has the
-        counts and what to do.
+        When a feature is not stored, a label needs quotes and there are none, too few rows are left, or all
+        labels are the same; the message has the counts and what to do.
     FeatureError
         When a feature is unknown.
     """
@@ -106,7 +110,7 @@ def rebuild(lake: Lake, manifest: Mapping[str, Any]) -> Dataset:
     dataset = _joined(
         lake,
         {name: feature["of_bars"] for name, feature in manifest["features"].items()},
-        [Label(**label) for label in manifest["labels"]],
+        [label_of(told) for told in manifest["labels"]],
         manifest["bar"],
         (date.fromisoformat(manifest["start"]), date.fromisoformat(manifest["end"])),
         manifest["universe"],
@@ -125,7 +129,7 @@ def rebuild(lake: Lake, manifest: Mapping[str, Any]) -> Dataset:
 def _joined(
     lake: Lake,
     of_bars: Mapping[str, bool],
-    labels: Sequence[Label],
+    labels: Sequence[AnyLabel],
     bar: str,
     span: tuple[date, date],
     universe: Collection[str] | None,
@@ -137,11 +141,12 @@ def _joined(
     bars = read_bars(lake, *span, bar=bar, underlyings=universe, as_of=versions)
     wide = rows.pivot(on="feature", index=_KEY, values="value", on_columns=names)
     labelled = wide
-    for columns in _labels(bars, labels):
+    for columns in [*_labels(bars, labels), *_structures(lake, span, bar, labels, universe, versions)]:
         labelled = labelled.join(columns, on=["asof", "underlying"], how="inner", maintain_order="left")
     warm = labelled.join(_early(rows, of_bars), on=["asof", "underlying"], how="anti", maintain_order="left")
     kept = tuple(name for name in names if warm[name].null_count() < warm.height)
-    read = ("features", bar_table(bar), "corporate_actions")
+    quoted = ("option_quotes",) if any(isinstance(label, StructureLabel) for label in labels) else ()
+    read = ("features", bar_table(bar), "corporate_actions", *quoted)
     dataset = Dataset(
         frame=warm.drop(name for name in names if name not in kept).sort("asof", "underlying"),
         features=kept,
@@ -190,19 +195,37 @@ def _stored(
     return rows
 
 
-def _labels(bars: pl.DataFrame, labels: Sequence[Label]) -> list[pl.DataFrame]:
-    """Return the columns of each label; the first one's are label, forward_return and known_at."""
-    if not labels or not labels[0].is_binary:
-        named = labels[0].name if labels else "none"
+def _labels(bars: pl.DataFrame, labels: Sequence[AnyLabel]) -> list[pl.DataFrame]:
+    """Return the columns of labels of bars; the first one's are label, forward_return and known_at."""
+    first = labels[0] if labels else None
+    if not isinstance(first, Label) or not first.is_binary:
         raise DatasetError(
-            f"the first label is {named}: models need one that is 0 or 1, such as direction, as the first"
+            f"the first label is {first.name if first else 'none'}: models need one that is 0 or 1, such as "
+            "direction, as the first"
         )
-    others = [
-        label(bars).rename({"value": label.name, "known_at": f"{label.name}_known_at"})
-        for label in labels[1:]
-    ]
-    target = direction(bars, labels[0].horizon)
-    return [target.select("asof", "underlying", "label", "forward_return", "known_at"), *others]
+    target = direction(bars, first.horizon).select(*_ROW, "label", "forward_return", "known_at")
+    others = [_named(label, label(bars)) for label in labels[1:] if isinstance(label, Label)]
+    return [target, *others]
+
+
+def _structures(
+    lake: Lake,
+    span: tuple[date, date],
+    bar: str,
+    labels: Sequence[AnyLabel],
+    universe: Collection[str] | None,
+    versions: Mapping[str, int],
+) -> list[pl.DataFrame]:
+    """Return the columns of labels of option structures."""
+    structures = [label for label in labels if isinstance(label, StructureLabel)]
+    if not structures:
+        return []
+    traded = read_bars(lake, *span, bar=bar, underlyings=universe, as_of=versions, as_traded=True)
+    return [_named(label, structure_values(lake, label, traded, universe, versions)) for label in structures]
+
+
+def _named(label: AnyLabel, values: pl.DataFrame) -> pl.DataFrame:
+    return values.rename({"value": label.name, "known_at": f"{label.name}_known_at"})
 
 
 def _early(rows: pl.DataFrame, of_bars: Mapping[str, bool]) -> pl.DataFrame:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from features import labels
 from features.bars import width_minutes
-from features.catalog import build, catalog, choose, sessions_of_history
+from features.catalog import build, catalog, choose, null_reasons, sessions_of_history
 from features.context import needs
 from features.label_audit import audit_label
 from features.lookahead import audit_lookahead, draw
@@ -15,7 +15,7 @@ from features.lookback import audit_lookback
 from features.verdicts import failed, merged
 from features.worlds import World
 from pipelines import own_features
-from pipelines.inputs import read_facts
+from pipelines.inputs import TABLES, read_facts
 from pipelines.other_lake import Held, OtherLake
 from pipelines.recall import bar_table, read_bars, sessions_before
 from strikelake.calendar import NS_PER_MINUTE, et_date, next_session, session
@@ -36,6 +36,16 @@ if TYPE_CHECKING:
     from strikelake.lake.store import Lake
 
     Progress = Callable[[int, int], None]
+
+_LABEL_SESSIONS = 40
+"""More than the bars that the barriers of a label are measured in, and its horizon."""
+
+ADVICE = {
+    "warm_up": "no series is as long as its lookback: audit later dates or a longer lake",
+    "unknown_input": "what it reads is null or too old at every decision",
+    "undefined": "its arithmetic has no answer at any decision",
+}
+"""What to do about a feature without a value, by the commonest reason of its nulls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,12 @@ class AuditReport:
         return failed((*self.verdicts, *self.labels))
 
     @property
+    def unproved(self) -> tuple[str, ...]:
+        """Names of the features and labels that never had a value, so that nothing is shown about them."""
+        every = (*self.verdicts, *self.labels)
+        return tuple(verdict.name for verdict in every if verdict.status == "unseen")
+
+    @property
     def checked(self) -> int:
         """Values compared."""
         return sum(verdict.checked for verdict in (*self.verdicts, *self.labels))
@@ -83,6 +99,8 @@ class LakeSubject:
         What is read, and what is computed from it.
     last
         Last date to read. A decision sees as many sessions after it as before it, up to this one.
+    least
+        Sessions to read before a decision at least, whatever the features need.
     """
 
     lake: Lake
@@ -90,6 +108,7 @@ class LakeSubject:
     features: Mapping[str, Feature]
     underlyings: Collection[str] | None
     last: date
+    least: int = 0
     _held: Held = field(default_factory=dict)
     _held_for: int | None = None
 
@@ -113,7 +132,7 @@ class LakeSubject:
             self._held, self._held_for = {}, world.asof
         lake = OtherLake(self.lake, world, self._held)
         day = et_date(world.asof)
-        span = sessions_of_history(self.bar, self.features.values())
+        span = max(self.least, sessions_of_history(self.bar, self.features.values()))
         end = min(_sessions_after(day, span), self.last)
         bars = read_bars(lake, sessions_before(day, span), end, bar=self.bar, underlyings=self.underlyings)
         return bars, read_facts(lake, day, end, needs(self.features.values()), self.underlyings)
@@ -183,6 +202,7 @@ def audit_features(
         verdicts = audit_lookback(
             lambda asof: subject.inputs(World(asof)), wanted, moments, progress=progress
         )
+    verdicts = tuple(_explained(verdict, wanted, subject, moments[-1]) for verdict in verdicts)
     of_labels = () if horizon is None else _labels(subject, moments, horizon)
     return AuditReport(check, bar, moments, verdicts, of_labels)
 
@@ -214,9 +234,26 @@ def chosen(
     return known, [name for name, feature in wanted.items() if feature.family in (families or there)]
 
 
+def _explained(verdict: Verdict, features: Mapping[str, Feature], subject: LakeSubject, asof: int) -> Verdict:
+    """Return a verdict on what never had a value with the reason: an absent table, or the commonest."""
+    if verdict.status != "unseen":
+        return verdict
+    feature = features[verdict.name]
+    bars, facts = subject.inputs(World(asof))
+    counts = null_reasons(bars, facts, [feature.name], features={feature.name: feature})
+    reason = counts.sort("count")["reason"][-1] if counts.height else "no bars"
+    absent = [name for name in needs([feature]) if name not in facts]
+    advice = ADVICE.get(reason, f"the lake has {reason}")
+    if absent:
+        tables = ", ".join(dict.fromkeys(table for name in absent for table in TABLES[name]))
+        advice = f"the lake has no rows of {tables} for these decisions: ingest or compute them"
+    return replace(verdict, advice=advice)
+
+
 def _labels(subject: LakeSubject, moments: Sequence[int], horizon: int) -> tuple[Verdict, ...]:
     """Audit a label of every kind: each is 0 where no price moves after the decision."""
-    bars = {asof: subject.inputs(World(asof))[0] for asof in moments}
+    enough = replace(subject, features={}, least=_LABEL_SESSIONS, _held={}, _held_for=None)
+    bars = {asof: enough.inputs(World(asof))[0] for asof in moments}
 
     def verdict(name: str, label: Label) -> Verdict:
         def of_bars(tables: Tables) -> pl.DataFrame:

@@ -58,6 +58,7 @@ def write_audit(folder: Path, report: AuditReport, trials: Sequence[Trial] = ())
         _tiles(report, trials),
         pages.note(_HOW[report.check]),
         *(_trouble(verdict) for verdict in troubled),
+        *_unproved(every),
         pages.section(f"Features ({len(report.verdicts)})", _table(report.verdicts)),
     ]
     if report.labels:
@@ -75,12 +76,22 @@ def _tiles(report: AuditReport, trials: Sequence[Trial]) -> str:
         "passed": f"{count('passed')}",
         "failed": f"{count('failed')}",
         "cannot be computed": f"{count('error')}",
-        "never a value": f"{count('unseen')}",
+        "NOT PROVED (never a value)": f"{count('unseen')}",
     }
     if trials:
         tiles["planted leaks caught"] = f"{sum(trial.caught for trial in trials)} of {len(trials)}"
         tiles["false alarms on honest twins"] = f"{sum(trial.false_alarm for trial in trials)}"
     return pages.tiles(tiles)
+
+
+def _unproved(verdicts: Sequence[Verdict]) -> list[str]:
+    """Return what is not proved, where there is something."""
+    rows = [(each.name, each.advice or "") for each in verdicts if each.status == "unseen"]
+    if not rows:
+        return []
+    said = "Null at every decision, so that this audit shows nothing about them. They did not pass."
+    listed = pages.table(("Name", "Why"), ("", "wrap"), rows)
+    return [pages.section(f"Not proved ({len(rows)})", pages.paragraph(said) + listed)]
 
 
 def _trouble(verdict: Verdict) -> str:

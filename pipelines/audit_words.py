@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 STATUS = {
     "passed": "passed",
     "failed": "FAILED",
-    "unseen": "never a value",
+    "unseen": "NOT PROVED",
     "error": "cannot be computed",
 }
 """Words for each status of a verdict."""
@@ -35,7 +35,8 @@ def sentence(verdict: Verdict) -> str:
     if verdict.error is not None:
         return verdict.error
     if verdict.status == "unseen":
-        return "null at every decision, so that nothing is shown about it"
+        said = "null at every decision, so that nothing is shown about it"
+        return f"{said}; {verdict.advice}" if verdict.advice is not None else said
     if not verdict.findings:
         return ""
     first = verdict.findings[0]

@@ -6,16 +6,20 @@ import hashlib
 import io
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from features.labels import Label
+from features.structure_labels import STRUCTURES, StructureLabel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import polars as pl
 
-    from features.labels import Label
-
 MANIFEST_VERSION = 1
+
+AnyLabel: TypeAlias = Label | StructureLabel
+"""What a training set can forecast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class Dataset:
     warm_up_rows
         Rows left out because a feature of bars had too little history.
     unlabelled_rows
-        Rows left out because their future lies beyond the range.
+        Rows left out because a label has no value: their future lies beyond the range, or was not quoted.
     empty_features
         Features left out because they are null in every row.
     labels
@@ -73,7 +77,7 @@ class Dataset:
     warm_up_rows: int
     unlabelled_rows: int
     empty_features: tuple[str, ...]
-    labels: tuple[Label, ...] = ()
+    labels: tuple[AnyLabel, ...] = ()
     span: tuple[date, date] = (date.min, date.max)
     universe: tuple[str, ...] | None = None
     sources: Mapping[str, Source] = field(default_factory=dict)
@@ -100,11 +104,30 @@ class Dataset:
                 name: {"of_bars": source.of_bars, "definitions": list(source.definitions)}
                 for name, source in self.sources.items()
             },
-            "labels": [
-                {"kind": label.kind, "horizon": label.horizon, "settings": dict(label.settings)}
-                for label in self.labels
-            ],
+            "labels": [_told(label) for label in self.labels],
             "versions": dict(self.versions),
             "rows": self.frame.height,
             "sha256": hashlib.sha256(self.content()).hexdigest(),
         }
+
+
+def label_of(told: Mapping[str, Any]) -> AnyLabel:
+    """Return the label that a manifest tells of.
+
+    Examples
+    --------
+    >>> label_of({"kind": "direction", "horizon": 6, "settings": {}}).name
+    'direction_6'
+    """
+    kind, horizon, settings = told["kind"], told["horizon"], dict(told["settings"])
+    if kind not in STRUCTURES:
+        return Label(kind, horizon, settings)
+    return StructureLabel(kind, horizon, **settings | {"days": tuple(settings["days"])})
+
+
+def _told(label: AnyLabel) -> dict[str, Any]:
+    if isinstance(label, Label):
+        settings: dict[str, Any] = dict(label.settings)
+    else:
+        settings = {"days": list(label.days), "fee": label.fee, "stale_minutes": label.stale_minutes}
+    return {"kind": label.kind, "horizon": label.horizon, "settings": settings}

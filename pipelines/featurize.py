@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import polars as pl
 
@@ -151,12 +151,14 @@ def featurize(
         if progress is not None:
             progress(begun + len(span), len(days))
     report = _report(lake, start, end, bar, list(chosen), computed)
-    if report is None:
-        raise EmptyLakeError(
-            f"{bar_table(bar)} has no bars of regular hours for {_named(underlyings)} from {start} to {end}: "
-            "run `strikelake ingest` for these dates and tickers"
-        )
-    return report
+    return report if report is not None else _refuse(bar, underlyings, start, end)
+
+
+def _refuse(bar: str, underlyings: Collection[str] | None, start: date, end: date) -> NoReturn:
+    raise EmptyLakeError(
+        f"{bar_table(bar)} has no bars of regular hours for {_named(underlyings)} from {start} to {end}: "
+        "run `strikelake ingest` for these dates and tickers"
+    )
 
 
 def _renew(
@@ -295,9 +297,9 @@ def live_features(
     _require_bar_end(asof, bar)
     day = et_date(asof)
     minutes = today_minutes.filter(pl.col("date") == day, pl.col("available_at") <= asof)
-    bars = extend(
-        history_bars.filter(pl.col("date") < day), minutes.unique(["ticker", "ts_ns"], keep="last"), bar
-    )
+    before = history_bars["date"] < day
+    known = history_bars if before.all() else history_bars.filter(before)
+    bars = extend(known, minutes.unique(["ticker", "ts_ns"], keep="last"), bar)
     return build_at(bars, known_at(facts, asof), asof, names)
 
 

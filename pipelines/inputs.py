@@ -14,6 +14,7 @@ from features.context import needs
 from features.facts import FACTS
 from features.option_summaries import summarise, summarise_open_interest
 from pipelines.recall import read_bars, sessions_before
+from strikelake.calendar import session_frame
 from strikelake.errors import EmptyLakeError
 
 if TYPE_CHECKING:
@@ -194,12 +195,15 @@ def _own_index(
     lake: Lake, first: date, end: date, _: Collection[str] | None, as_of: Versions
 ) -> pl.DataFrame | None:
     rows = lake.scan("volatility_indices", first, end, underlyings=[OWN_INDEX], as_of=as_of)
-    # The last value of a session; where several kinds of prices gave one, quotes before bars.
+    # The value at the close, not the last there is: which is the last is not known before the session ends.
+    closes = session_frame(first, end).lazy().select("date", asof="close_ns")
+    # Where several kinds of prices gave one, quotes before bars.
     kinds = pl.col("bar").replace_strict({"quote": 2, "1m": 1, "1d": 0}, default=0)
     last = (
         rows.filter(pl.col("value").is_not_null())
+        .join(closes, on=["date", "asof"])
         .with_columns(kind=kinds)
-        .sort("date", "available_at", "kind")
+        .sort("date", "kind")
         .group_by("date", maintain_order=True)
         .last()
     )

@@ -80,19 +80,23 @@ def load_news(lake: Lake, connection: Connection, tickers: Iterable[str], start:
     if not (names := sorted(set(tickers))):
         return 0
     asked = [rest_market.news(connection, ticker=ticker, start=start, end=end) for ticker in names]
-    columns = table("news").columns
-    rows = (
-        pl.concat(asked).with_columns(available_at="ts_ns").unique(["article_id", "ticker"]).select(*columns)
-    )
+    return store_news(lake, pl.concat(asked).with_columns(available_at="ts_ns"), "rest")
+
+
+def store_news(lake: Lake, rows: pl.DataFrame, source: str) -> int:
+    """Add rows of `news` that the lake does not have; return how many.
+
+    What was stored as it was published stays: a later rating must not reach back.
+    """
+    found = rows.unique(["article_id", "ticker"], maintain_order=True).select(*table("news").columns)
     added = 0
 
     def merge(held: pl.DataFrame) -> pl.DataFrame:
         nonlocal added
-        # What was stored as it was published stays: a later rating must not reach back.
-        new = rows.join(held, on=["article_id", "ticker"], how="anti", maintain_order="left")
+        new = found.join(held, on=["article_id", "ticker"], how="anti", maintain_order="left")
         added = new.height
         return pl.concat([held, new])
 
-    if days := set(rows["date"]):
-        lake.update("news", merge, days=days, source="rest")
+    if days := set(found["date"]):
+        lake.update("news", merge, days=days, source=source)
     return added

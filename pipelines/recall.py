@@ -69,8 +69,9 @@ def read_bars(
     bar: str,
     underlyings: Collection[str] | None = None,
     as_of: Versions = None,
+    as_traded: bool = False,
 ) -> pl.DataFrame:
-    """Return bars of any width (`features.bars.COLUMNS`), adjusted for the splits up to `end`.
+    """Return bars of any width (`features.bars.COLUMNS`), adjusted for the splits up to `end` or `as_traded`.
 
     Raises
     ------
@@ -79,11 +80,12 @@ def read_bars(
     ValueError
         When `bar` is not a width inside a session.
     """
-    if bar != "1d":
-        return resample(read_minutes(lake, start, end, underlyings, as_of=as_of), bar)
-    return from_day_bars(
-        adjusted_bars(lake, "stock_day_bars", start, end, _listed(underlyings), as_of=as_of).collect()
-    )
+    table, names = bar_table(bar), _listed(underlyings)
+    if as_traded:
+        rows = lake.scan(table, start, end, underlyings=names, as_of=as_of).collect()
+    else:
+        rows = adjusted_bars(lake, table, start, end, names, as_of=as_of).collect()
+    return from_day_bars(rows) if bar == "1d" else resample(rows, bar)
 
 
 def _listed(underlyings: Collection[str] | None) -> list[str] | None:

@@ -1,27 +1,25 @@
-"""Splits, dividends and treasury yields from CSV files into the lake.
-
-These files are small and made with care: a value that does not parse stops the load. A row that parses and
-breaks a rule of its table goes to quarantine.
-"""
+"""A folder of reference files into the lake: splits, dividends, treasury yields, tickers, and dated facts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from pipelines.availability import moments, opening
+from pipelines.reference_facts import FACT_FILES, read_facts, store_facts
+from pipelines.reference_files import Loaded, checked, read, typed
 from pipelines.symbols import load_symbols
 from pipelines.vet import quarantine
 from strikelake.calendar import et_ns, next_session
 from strikelake.errors import BadFileError, EmptyLakeError
-from strikelake.lake.quality import check, count_rules, quarantine_rows
+from strikelake.lake.quality import count_rules
 from strikelake.schemas import table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
     from strikelake.lake.store import Lake
 
@@ -43,6 +41,8 @@ _TENOR_DAYS = {
     "20year": 7_305,
     "30year": 10_958,
 }
+FILES = ("splits.csv", "dividends.csv", "treasury_curves*.csv", "ticker_map.csv", *FACT_FILES.values())
+"""What `load_reference` looks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class ReferenceReport:
     """What was loaded: file names, rows by kind, and how many rows broke each rule and went to quarantine.
 
     `refused` says what the vendor's plan does not include or what it did not answer, `symbols` counts
-    ranges of tickers.
+    ranges of tickers, `facts` rows of `earnings`, `news` and `open_interest`.
     """
 
     files: tuple[str, ...]
@@ -60,17 +60,11 @@ class ReferenceReport:
     rejected: dict[str, int]
     refused: tuple[str, ...] = ()
     symbols: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    name: str
-    good: pl.DataFrame
-    bad: pl.DataFrame
+    facts: Mapping[str, int] = field(default_factory=dict)
 
 
 def load_reference(lake: Lake, directory: str | Path) -> ReferenceReport:
-    """Load the reference files of a folder: splits.csv, dividends.csv, treasury_curves*.csv, ticker_map.csv.
+    """Load the reference files of a folder: those of `FILES`.
 
     Parameters
     ----------
@@ -78,7 +72,7 @@ def load_reference(lake: Lake, directory: str | Path) -> ReferenceReport:
         Where to.
     directory
         Holds at least one of the files. Splits replace all splits of the lake, dividends all dividends,
-        curves all yields; what the folder has no file for stays.
+        curves all yields; what the folder has no file for stays. Dated facts: `pipelines.reference_facts`.
 
     Returns
     -------
@@ -99,7 +93,7 @@ def load_reference(lake: Lake, directory: str | Path) -> ReferenceReport:
     after its `declaration_date` where the file has that column. Yields are known at 18:00 ET of their date.
     """
     folder = Path(directory)
-    actions: dict[str, _Loaded] = {}
+    actions: dict[str, Loaded] = {}
     if (folder / "splits.csv").is_file():
         actions["split"] = _actions(folder / "splits.csv", "split", _SPLITS)
     if (folder / "dividends.csv").is_file():
@@ -107,10 +101,10 @@ def load_reference(lake: Lake, directory: str | Path) -> ReferenceReport:
     curves = [_curves(path) for path in sorted(folder.glob("treasury_curves*.csv"))]
     tickers = folder / "ticker_map.csv"
     loaded = [*actions.values(), *curves]
-    if not loaded and not tickers.is_file():
-        raise EmptyLakeError(
-            f"{folder} has no splits.csv, dividends.csv, treasury_curves*.csv or ticker_map.csv: add one"
-        )
+    facts = read_facts(folder)
+    if not loaded and not facts and not tickers.is_file():
+        raise EmptyLakeError(f"{folder} has none of {', '.join(FILES)}: add one")
+    loaded += facts.values()
     names = tuple(file.name for file in loaded)
     bad = pl.concat([pl.DataFrame(schema=table("quarantine").columns), *(file.bad for file in loaded)])
     quarantine(lake, bad, replaces=pl.col("source_key").is_in(names), source=str(folder))
@@ -119,18 +113,24 @@ def load_reference(lake: Lake, directory: str | Path) -> ReferenceReport:
     counts = {action: file.good.height for action, file in actions.items()}
     symbols = load_symbols(lake, tickers) if tickers.is_file() else 0
     return ReferenceReport(
-        names, counts.get("split", 0), counts.get("dividend", 0), rows, count_rules(bad), symbols=symbols
+        names,
+        counts.get("split", 0),
+        counts.get("dividend", 0),
+        rows,
+        count_rules(bad),
+        symbols=symbols,
+        facts=store_facts(lake, facts, str(folder)),
     )
 
 
-def _store_actions(lake: Lake, actions: dict[str, _Loaded], source: str) -> None:
+def _store_actions(lake: Lake, actions: dict[str, Loaded], source: str) -> None:
     if actions:
         new = pl.concat([file.good for file in actions.values()])
         kept = ~pl.col("action").is_in(list(actions))
         lake.update("corporate_actions", lambda rows: pl.concat([rows.filter(kept), new]), source=source)
 
 
-def _store_yields(lake: Lake, curves: list[_Loaded], source: str) -> int:
+def _store_yields(lake: Lake, curves: list[Loaded], source: str) -> int:
     if not curves:
         return 0
     yields = pl.concat([file.good for file in curves])
@@ -140,87 +140,35 @@ def _store_yields(lake: Lake, curves: list[_Loaded], source: str) -> int:
     return yields.height
 
 
-def _actions(path: Path, action: str, columns: dict[str, type[pl.DataType]]) -> _Loaded:
-    strings = _read(path, columns)
+def _actions(path: Path, action: str, columns: dict[str, type[pl.DataType]]) -> Loaded:
+    strings = read(path, columns)
     optional = {_DECLARED: pl.Date} if _DECLARED in strings.columns else {}
-    typed = _typed(path, strings, columns | optional)
+    found = typed(path, strings, columns | optional, optional)
     day = "execution_date" if action == "split" else "ex_dividend_date"
-    known = moments(typed[day], opening)
+    known = moments(found[day], opening)
     if optional:
-        declared = moments(typed[_DECLARED], lambda day: next_session(day).open_ns)
+        declared = moments(found[_DECLARED], lambda day: next_session(day).open_ns)
         known = pl.select(pl.min_horizontal(known, declared)).to_series()
     absent = {name: pl.lit(None, dtype=pl.Float64) for name in ("split_from", "split_to", "cash_amount")}
-    frame = typed.rename({day: "ex_date"}).with_columns(
+    frame = found.rename({day: "ex_date"}).with_columns(
         action=pl.lit(action),
         available_at=known,
         **{name: null for name, null in absent.items() if name not in columns},
     )
-    return _checked(path, "corporate_actions", frame, "ex_date")
+    return checked(path, "corporate_actions", frame, "ex_date")
 
 
-def _curves(path: Path) -> _Loaded:
-    strings = _read(path, ["date"])
+def _curves(path: Path) -> Loaded:
+    strings = read(path, ["date"])
     tenors = [name for name in strings.columns if name in _TENOR_DAYS]
     if not tenors:
         raise BadFileError(f"{path} has no tenor: name its columns {', '.join(_TENOR_DAYS)}")
     long = strings.unpivot(
         tenors, index=["row_number", "raw", "date"], variable_name="tenor", value_name="yield_rate"
     ).filter(pl.col("yield_rate").is_not_null())
-    typed = _typed(path, long, {"date": pl.Date, "yield_rate": pl.Float64})
-    frame = typed.with_columns(
+    found = typed(path, long, {"date": pl.Date, "yield_rate": pl.Float64})
+    frame = found.with_columns(
         tenor_days=pl.col("tenor").replace_strict(_TENOR_DAYS, return_dtype=pl.Int32),
-        available_at=moments(typed["date"], lambda day: et_ns(day, "18:00")),
+        available_at=moments(found["date"], lambda day: et_ns(day, "18:00")),
     )
-    return _checked(path, "treasury_yields", frame, "date")
-
-
-def _read(path: Path, required: Iterable[str]) -> pl.DataFrame:
-    """Return all fields as strings, with `row_number` (the header is line 1) and `raw`."""
-    try:
-        strings = pl.read_csv(path, infer_schema=False, row_index_name="row_number", row_index_offset=2)
-    except pl.exceptions.PolarsError as error:
-        raise BadFileError(f"{path} is no CSV file ({error}): write it again") from error
-    names = strings.columns[1:]
-    if missing := [name for name in required if name not in names]:
-        raise BadFileError(
-            f"{path} lacks the columns {', '.join(missing)}: its header has {', '.join(names)}"
-        )
-    return strings.with_columns(
-        pl.col("row_number").cast(pl.Int64), raw=pl.concat_str(names, separator=",", ignore_nulls=True)
-    )
-
-
-def _typed(path: Path, strings: pl.DataFrame, columns: dict[str, type[pl.DataType]]) -> pl.DataFrame:
-    for name, dtype in columns.items():
-        text = pl.col(name)
-        value = (
-            text.str.to_date("%Y-%m-%d", strict=False) if dtype == pl.Date else text.cast(dtype, strict=False)
-        )
-        lost = strings.filter(value.is_null() & text.is_not_null() if name == _DECLARED else value.is_null())
-        if not lost.is_empty():
-            line, found = lost.select("row_number", name).row(0)
-            raise BadFileError(
-                f"{path} line {line}: {name} is {found!r}, which is no {dtype.__name__}: correct it"
-            )
-        strings = strings.with_columns(value)
-    return strings
-
-
-def _checked(path: Path, name: str, frame: pl.DataFrame, day: str) -> _Loaded:
-    spec = table(name)
-    checked = check(spec, frame.select("row_number", *spec.columns))
-    if checked.bad.height > checked.good.height:
-        counts = ", ".join(f"{rule} {count}" for rule, count in count_rules(checked.bad).items())
-        raise BadFileError(
-            f"{path}: {checked.bad.height} of {frame.height} values break the rules of {name} "
-            f"({counts}): correct it"
-        )
-    days = frame.select("row_number", "raw", pl.col(day).alias("day")).unique("row_number")
-    bad = checked.bad.join(days, on="row_number", how="left", maintain_order="left")
-    raw = dict(bad.select("row_number", "raw").iter_rows())
-    parts = [
-        quarantine_rows(name, bad_day, path.name, part, raw)
-        for (bad_day,), part in bad.group_by("day", maintain_order=True)
-    ]
-    quarantined = pl.concat([pl.DataFrame(schema=table("quarantine").columns), *parts])
-    return _Loaded(path.name, checked.good, quarantined)
+    return checked(path, "treasury_yields", frame, "date")

@@ -7,21 +7,79 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from pipelines.provenance import Inputs, fingerprint, record, unchanged
+from pipelines.rates import newest_curve, rate_for, read_yields
 from pipelines.slices import GROUP, at_decisions
 from strikelake.calendar import NS_PER_MINUTE
+from strikelake.calendar import session as open_session
 from strikelake.contracts import settlement_ns
 from strikelake.pricing.vix import MINUTES_PER_YEAR, TARGET_MINUTES, TermVariance, index_value, term_variance
 from strikelake.schemas import table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from datetime import date
 
     from strikelake.calendar import Session
+    from strikelake.lake.store import Lake
 
 _OCC_TAIL = 15
 _FARTHEST = 2.0  # the nearer expiration at least half of 30 days away, the farther at most twice
+_STEP, _METHOD = "volatility_index", "cboe 1"
 _SIDES = ("call_bid", "call_ask", "put_bid", "put_ask")
+
+
+def build_volatility_index(
+    lake: Lake,
+    start: date,
+    end: date,
+    *,
+    underlyings: Collection[str],
+    rates_default: float = 0.0,
+    progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Write the rows of `volatility_indices` of some underlyings; return how many sessions were computed.
+
+    Their quotes are enough, none has to be priced; sessions whose quotes did not change are skipped.
+
+    Parameters
+    ----------
+    lake
+        Reads option_quotes and treasury_yields.
+    start, end
+        First and last date, both included.
+    underlyings
+        Whose index; rows of others stay.
+    rates_default
+        Continuous rate where there is no curve.
+    progress
+        Called with the number of sessions done and of sessions to do.
+    """
+    names = sorted(underlyings)
+    days = [day for day in lake.sessions("option_quotes") if start <= day <= end]
+    inputs = {day: Inputs(fingerprint(lake, day, ["option_quotes"], *names), _METHOD) for day in days}
+    todo = sorted(set(days) - unchanged(lake, _STEP, "quote", inputs))
+    curves = read_yields(lake)
+    frames = [pl.DataFrame(schema=table("volatility_indices").columns)]
+    for done, day in enumerate(todo, 1):
+        quotes = lake.scan("option_quotes", day, day, underlyings=names).collect()
+        opened = open_session(day)
+        rate = rate_for(newest_curve(curves, opened.open_ns), rates_default)
+        frames.append(volatility_indices(quotes, opened, rate))
+        if progress is not None:
+            progress(done, len(todo))
+    if todo:
+        rows = pl.concat(frames)
+        replaced = pl.col("underlying").is_in(names) & (pl.col("bar") == "quote")
+        version = lake.update(
+            "volatility_indices",
+            lambda held: pl.concat([held.filter(~replaced), rows]),
+            days=todo,
+            source=f"{_STEP}; {_METHOD}",
+        )
+        counts = dict(rows.group_by("date").len().iter_rows())
+        record(lake, _STEP, "quote", [(day, inputs[day], counts.get(day, 0)) for day in todo], version)
+    return len(todo)
 
 
 def volatility_indices(

@@ -42,6 +42,11 @@ def write(market: Market, folder: Path) -> None:
     (folder / "news.jsonl").write_text("".join(f"{line}\n" for line in lines))
 
 
+def write_open_interest(interest: pl.DataFrame, folder: Path) -> None:
+    """Write what was open after each published session, as a clearing house lists it."""
+    interest.select("date", "ticker", "open_interest").write_csv(folder / "open_interest.csv")
+
+
 def _splits(market: Market) -> pl.DataFrame:
     shown = [split for split in market.plan.splits if split.declared <= market.live.date]
     columns = {"ticker": pl.String, "execution_date": pl.Date, "split_from": pl.Int64, "split_to": pl.Int64}

@@ -4,7 +4,8 @@ Directory written by `write`:
 
     flatfiles/     the published sessions in the vendor's layout, as its bucket holds them
     unpublished/   the live session's files in the same layout, for whoever publishes them the day after
-    reference/     splits, dividends, earnings, treasury curves and tickers (CSV), news (one article a line)
+    reference/     splits, dividends, earnings, treasury curves, tickers and open interest (CSV), news (one
+                   article a line)
     market/        what the servers serve, the live session included; no vendor format, see
                    `strikelake.sandbox.store`
     manifest.json  the configuration; written last, so that a directory with it is complete
@@ -17,6 +18,8 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
+
+import polars as pl
 
 from strikelake.errors import SandboxError
 from strikelake.sandbox import flat_files, reference, store
@@ -37,14 +40,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    import polars as pl
-
     from strikelake.calendar import Session
     from strikelake.sandbox.config import SimulatorConfig
 
     Progress = Callable[[int, int], None]
 
-FORMAT = 3
+FORMAT = 4
 """Raised whenever the simulator would write other bytes for an unchanged configuration."""
 
 MANIFEST = "manifest.json"
@@ -193,6 +194,8 @@ def write(config: SimulatorConfig, directory: Path, progress: Progress | None = 
             if progress is not None:
                 progress(done.index + 1, total)
     keeper.write(directory / "market")
+    interest = pl.read_parquet(directory / "market" / "open_interest.parquet")
+    reference.write_open_interest(interest, directory / "reference")
     manifest.write_text(json.dumps(wanted, indent=1))
     (directory / _STARTED).unlink()
     return directory

@@ -187,7 +187,7 @@ class Computations(dy.Schema):
     The fingerprint covers the input files of the date, the rates, the dividends and the code's `method`.
     """
 
-    step = dy.String(regex=r"^(analytics|surfaces)$", primary_key=True)
+    step = dy.String(regex=r"^(analytics|surfaces|volatility_index)$", primary_key=True)
     bar = _bar()
     date = dy.Date(primary_key=True)
     fingerprint = dy.String(min_length=1)

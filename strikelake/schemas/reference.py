@@ -129,6 +129,25 @@ class News(Session):
     available_at = time()
 
 
+class Earnings(dy.Schema):
+    """An earnings report of `date`, as it was dated at `available_at`.
+
+    `report_ns` is the session's open where the report comes before it (`timing` is bmo), else its close.
+    """
+
+    date = dy.Date(primary_key=True)
+    ticker = dy.String(regex=TICKER, primary_key=True)
+    report_ns = time()
+    timing = dy.String(nullable=True, regex=r"^(bmo|amc)$")
+    fiscal_period = dy.String(nullable=True)
+    available_at = time(primary_key=True)
+
+    @dy.rule()
+    def known_by_the_report(cls) -> pl.Expr:  # noqa: N805 - dataframely hands rules the class
+        """Check that nobody is told of a report after it."""
+        return pl.col("available_at") <= pl.col("report_ns")
+
+
 class Symbols(dy.Schema):
     """The ticker that a security carried from `first_date` to `last_date`, both included.
 
@@ -169,16 +188,19 @@ def specs() -> tuple[TableSpec, ...]:
     action, made_by = ("ticker", "action", "ex_date"), "`strikelake ingest --reference FOLDER`"
     known = "the open of the ex-date, or of the session after the declaration where that is known"
     asked, option = "when the vendor was asked", ("occ_symbol",)
+    dated = "the open of the session after the announcement; where that is unknown, `report_ns`"
     snapshot = listings = "the deployment `after-close` on the day itself"
+    told = f"{snapshot}, or {made_by}"
     return (
         TableSpec("corporate_actions", CorporateActions, action, known, made_by, (), "ex_date"),
         TableSpec("treasury_yields", TreasuryYields, ("date", "tenor_days"), "18:00 ET", made_by, ()),
         TableSpec("contracts", Contracts, option, "the open of the date, or of the next session", listings),
         TableSpec("chain_snapshots", ChainSnapshots, option, "ts_ns, when it was taken", snapshot),
-        TableSpec("open_interest", OpenInterest, option, "06:30 ET of the next session", snapshot),
+        TableSpec("open_interest", OpenInterest, option, "06:30 ET of the next session", told),
         TableSpec("exchanges", Exchanges, ("asset_class", "exchange_id"), asked, listings, ()),
         TableSpec("holidays", Holidays, ("date", "exchange"), asked, listings, ()),
-        TableSpec("news", News, ("ts_ns", "article_id", "ticker"), "ts_ns, its publication", listings),
+        TableSpec("news", News, ("ts_ns", "article_id", "ticker"), "ts_ns, its publication", told),
+        TableSpec("earnings", Earnings, ("ticker", "available_at"), dated, made_by),
         TableSpec(
             "symbols", Symbols, ("ticker", "first_date"), "the open of first_date", made_by, (), "first_date"
         ),

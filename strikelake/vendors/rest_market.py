@@ -7,7 +7,7 @@ answer. Null means that the vendor says nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
@@ -16,6 +16,7 @@ from strikelake.errors import VendorError
 from strikelake.vendors.records import flatten
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from datetime import date
 
     from strikelake.vendors.connection import Connection
@@ -152,8 +153,13 @@ def news(
     found = connection.rows(
         call, ticker=ticker, published_utc__gte=str(start), published_utc__lte=last, limit=_PAGE
     )
-    rows = []
-    for article in found:
+    return news_rows(found)
+
+
+def news_rows(articles: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
+    """Return articles as the vendor spells them, one row for each ticker they are about; see `news`."""
+    rows: list[dict[str, Any]] = []
+    for article in articles:
         rated = {insight.get("ticker"): insight for insight in article.get("insights") or []}
         keywords = "; ".join(article.get("keywords") or []) or None
         rows += [

@@ -130,6 +130,22 @@ def test_scale_of_prices_and_volumes_does_not_matter(bars, facts):
     assert scaled == pytest.approx(plain, rel=1e-9, abs=1e-12, nan_ok=True)
 
 
+def test_equal_typical_prices_are_no_flow_in_whatever_shares(bars):
+    """Found by the audit on EEM in 2008: a split to come moved the money flow by a twentieth."""
+    prices = [(10.7, 10.1, 10.4), (10.6, 10.2, 10.4), (10.5, 10.3, 10.4)]  # sums of 31.2, by rounding or not
+    spy = bars.filter(pl.col("underlying") == "SPY").head(39)
+    columns = zip(("high", "low", "close"), zip(*prices, strict=True), strict=True)
+    tied = spy.with_columns(pl.Series(name, values * 13).alias(name) for name, values in columns)
+    tied = tied.with_columns(pl.when(pl.int_range(pl.len()) == 25).then(11.0).otherwise("high").alias("high"))
+    scaled = [
+        tied.with_columns(pl.col("open", "high", "low", "close") / ratio, pl.col("volume") * ratio)
+        for ratio in (1.0, 3.0, 0.7)
+    ]
+    found = [build(frame, names=["money_flow_20"])["money_flow_20"].to_numpy()[-10:] for frame in scaled]
+    for other in found[1:]:
+        assert other == pytest.approx(found[0], rel=1e-9)
+
+
 def test_a_price_that_does_not_move_gives_null_not_a_signal(bars):
     flat = bars.with_columns(pl.lit(7.0).alias(name) for name in ("open", "high", "low", "close", "volume"))
     found = build(

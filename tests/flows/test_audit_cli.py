@@ -37,7 +37,7 @@ def run(monkeypatch, capsys):
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory):
     """Three liquid names on random day bars: what a terminal is tried on."""
-    days = sessions(date(2023, 1, 3), date(2024, 12, 31))
+    days = sessions(date(2022, 1, 3), date(2024, 12, 31))
     rng = np.random.default_rng(5)
     frames = []
     for ticker in ("AAPL", "MSFT", "SPY"):
@@ -71,13 +71,13 @@ def lake(tmp_path_factory):
 
 def test_an_audit_of_chosen_features_passes_and_writes_its_page(run, lake, tmp_path):
     folder = tmp_path / "page"
-    families = ("--family", "price", "--family", "market")
+    families = ("--family", "price", "--family", "volume")
     code, said = run("lookahead", "--lake", lake, *families, "--samples", 2, "--report", folder)
     assert code == 0
     assert "rsi_7 passed 12 12 0" in said
     assert "atm_iv" not in said
     assert "forward_return_1 passed" in said
-    assert "at 2 decisions on 1d bars; failed: none" in said
+    assert re.search(r"at 2 decisions on 1d bars; proved: (\d+) of \1; not proved: 0; failed: none", said)
     assert "Look-ahead audit" in (folder / "index.html").read_text()
 
 
@@ -92,10 +92,14 @@ def test_a_feature_without_enough_history_is_exit_1_with_the_remedy(run, lake, m
     assert "failed: rsi_7" in said
 
 
-def test_features_that_need_options_are_said_to_be_unseen(run, lake):
-    code, said = run("lookahead", "--lake", lake, "--feature", "atm_iv", "--samples", 1)
-    assert code == 0
-    assert "null at every decision, so nothing is shown about them: atm_iv" in said
+def test_features_without_a_value_are_not_proved_and_said_loudly(run, lake, tmp_path):
+    asked = ("lookahead", "--lake", lake, "--feature", "atm_iv", "--feature", "gap", "--samples", 1)
+    code, said = run(*asked, "--report", tmp_path / "page")
+    assert code == 3
+    assert "NOT PROVED atm_iv: never a value; the lake has no rows of option_analytics, option_day" in said
+    assert "proved: 5 of 6; not proved: 1; failed: none" in said
+    assert "Not proved (1)" in (tmp_path / "page" / "index.html").read_text()
+    assert run(*asked, "--allow-unproved")[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -53,9 +53,10 @@ def test_the_budget_is_that_of_the_account_s_tier(settings, monkeypatch):
 
 def test_reference_data_come_from_rest_where_no_folder_is_given(settings):
     lake = wiring.lake(settings)
-    ingest._reference_from_rest.fn(lake, settings, date(2025, 1, 2))
-    assert lake.tables() == ["corporate_actions", "symbols", "treasury_yields"]
-    assert requests(settings) == 8  # splits, yields, and for each of three tickers dividends and renames
+    ingest._reference_from_rest.fn(lake, settings, date(2025, 1, 2), date(2025, 1, 3))
+    assert lake.tables() == ["corporate_actions", "news", "symbols", "treasury_yields"]
+    # Splits, yields, and for each of three tickers dividends, renames and news.
+    assert requests(settings) == 11
 
 
 def test_after_the_close_the_day_is_kept(settings, sandbox):

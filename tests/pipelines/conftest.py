@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from pipelines.analytics import analyse
-from strikelake.calendar import NS_PER_MINUTE, et_ns, sessions
+from strikelake.calendar import NS_PER_MINUTE, et_ns, next_session, sessions
 from strikelake.contracts import OptionContract, expiry_ns
 from strikelake.lake.store import Lake
 from strikelake.pricing.american import price
@@ -161,6 +161,87 @@ def priced_lake(market_lake, tmp_path_factory):
     """The market lake with option_analytics, to read from."""
     lake = Lake(shutil.copytree(market_lake.root, tmp_path_factory.mktemp("priced") / "lake"))
     analyse(lake, DAYS[0].date, DAYS[-1].date)
+    return lake
+
+
+def _told(rng, contracts):
+    """Rows of every table of dated facts, of AAPL and SPY and the market, by table."""
+    days = pl.DataFrame(
+        {
+            "date": [day.date for day in DAYS],
+            "open_ns": [day.open_ns for day in DAYS],
+            "close_ns": [day.close_ns for day in DAYS],
+            "morning": [et_ns(next_session(day.date).date, "06:30") for day in DAYS],
+        }
+    )
+    both = days.join(pl.DataFrame({"ticker": ["AAPL", "SPY"]}), how="cross")
+    value = pl.Series(rng.uniform(10.0, 30.0, both.height))
+    bars = [
+        (day.date, min(start + 30 * NS_PER_MINUTE, day.close_ns))
+        for day in DAYS
+        for start in range(day.open_ns, day.close_ns, 30 * NS_PER_MINUTE)
+    ]
+    halves = pl.DataFrame(bars, schema=["date", "asof"], orient="row")
+    reports = [(DAYS[0], DAYS[0].open_ns), (DAYS[-1], DAYS[5].open_ns)]
+    return {
+        "open_interest": contracts.join(days, on="date").with_columns(
+            open_interest=pl.Series(rng.integers(1, 5_000, contracts.height)), available_at="morning"
+        ),
+        "surfaces": both.select(
+            "date",
+            asof="close_ns",
+            underlying="ticker",
+            available_at="close_ns",
+            bar=pl.lit("1d"),
+            atm_iv_30d=value / 100.0,
+            risk_reversal_25d=value / 500.0,
+            butterfly_25d=value / 900.0,
+            term_slope=value / 700.0,
+            expirations=1,
+            contracts=1,
+        ),
+        "index_day_bars": days.select(
+            "date",
+            ticker=pl.lit("I:VIX"),
+            ts_ns="open_ns",
+            available_at="close_ns",
+            **{name: value[: len(DAYS)] for name in ("open", "high", "low", "close")},
+        ),
+        "volatility_indices": halves.select(
+            "date",
+            "asof",
+            underlying=pl.lit("SPY"),
+            bar=pl.lit("quote"),
+            value=pl.Series(rng.uniform(10.0, 30.0, halves.height)),
+            available_at=pl.col("asof") - NS_PER_MINUTE,
+        ),
+        "news": both.select(
+            "date",
+            "ticker",
+            article_id=pl.format("{} {}", "date", "ticker"),
+            ts_ns=pl.col("close_ns") - 90 * NS_PER_MINUTE,
+            title=pl.lit("news"),
+            sentiment=pl.Series(rng.choice(["positive", "neutral", "negative"], both.height)),
+            available_at=pl.col("close_ns") - 90 * NS_PER_MINUTE,
+        ),
+        "earnings": pl.DataFrame(
+            [(day.date, name, day.close_ns, known) for day, known in reports for name in ("AAPL", "SPY")],
+            schema=["date", "ticker", "report_ns", "available_at"],
+            orient="row",
+        ),
+    }
+
+
+@pytest.fixture(scope="session")
+def told_lake(priced_lake, tmp_path_factory):
+    """The priced lake with rows in every table of dated facts that features read."""
+    lake = Lake(shutil.copytree(priced_lake.root, tmp_path_factory.mktemp("told") / "lake"))
+    contracts = lake.scan("option_day_bars").select(
+        "date", "occ_symbol", "underlying", "expiration", "option_type", "strike"
+    )
+    for name, rows in _told(np.random.default_rng(12), contracts.collect()).items():
+        absent = [pl.lit(None).alias(each) for each in table(name).columns if each not in rows.columns]
+        put(lake, name, rows.with_columns(absent))
     return lake
 
 

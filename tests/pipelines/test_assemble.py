@@ -1,5 +1,6 @@
 """Training sets: what is in them, what is left out and said, and how they are rebuilt."""
 
+import json
 import shutil
 from datetime import date
 
@@ -7,12 +8,15 @@ import polars as pl
 import pytest
 
 from features.labels import Label, direction
-from pipelines.assemble import assemble
+from features.structure_labels import StructureLabel
+from pipelines.assemble import assemble, rebuild
 from pipelines.featurize import featurize
 from pipelines.recall import read_bars
-from strikelake.calendar import session
+from strikelake.calendar import NS_PER_MINUTE, session
+from strikelake.contracts import OptionContract
 from strikelake.errors import DatasetError, EmptyLakeError, LakeError
 from strikelake.lake.store import Lake
+from strikelake.schemas import table
 
 START, WARM, END = date(2025, 1, 2), date(2025, 1, 29), date(2025, 2, 18)
 FEATURES = ("return_1", "return_13", "rsi_7", "macd_histogram_5_10_4", "volume_z_20", "atm_iv", "vol_premium")
@@ -125,3 +129,70 @@ def test_no_features_at_all_name_the_remedy(market_lake):
 def test_a_version_that_is_not_named_is_refused(featured):
     with pytest.raises(LakeError, match="as_of names no version of"):
         collected(featured, WARM, END, bar="30m", horizon=1, as_of={"stock_minute_bars": 1})
+
+
+def _quotes(bars, strikes, expiration):
+    """A quote of each strike's call a minute before each bar's end; the price tells which strike it was."""
+    rows = [
+        (
+            day,
+            OptionContract("MSFT", expiration, "C", strike).occ_symbol,
+            "MSFT",
+            expiration,
+            "C",
+            float(strike),
+            asof - NS_PER_MINUTE,
+            bid,
+            1.0,
+            bid + 0.1,
+            1.0,
+            asof - NS_PER_MINUTE,
+        )
+        for day, asof, close in bars.select("date", "asof", "close").iter_rows()
+        for strike in strikes
+        for bid in [max(close - strike, 0.0) + strike / 50.0]
+    ]
+    return pl.DataFrame(rows, schema=table("option_quotes").columns, orient="row")
+
+
+@pytest.fixture
+def quoted(writable):
+    """Calls on MSFT, which splits two for one on 2025-02-10: strikes near 200 dollars before, 100 after."""
+    bars = read_bars(writable, WARM, END, bar="30m", underlyings=["MSFT"], as_traded=True)
+    before = pl.col("date") < date(2025, 2, 10)
+    expiration = date(2025, 3, 7)
+    rows = [
+        _quotes(bars.filter(before), range(180, 225, 5), expiration),
+        _quotes(bars.filter(~before), range(90, 115, 5), expiration),
+    ]
+    days = pl.concat(rows).sort("occ_symbol", "ts_ns").partition_by("date", as_dict=True)
+    writable.replace_many("option_quotes", {day: quotes for (day,), quotes in days.items()})
+    return writable
+
+
+def test_a_structure_s_profit_is_of_quotes_near_the_price_as_traded(quoted):
+    call = StructureLabel("long_call", 2)
+    labels = [Label("direction", 2), call]
+    found = assemble(quoted, FEATURES[:5], labels, bar="30m", start=WARM, end=END)
+    assert found.frame["underlying"].unique().to_list() == ["MSFT"]
+    assert "option_quotes" in found.versions
+    bars = read_bars(quoted, WARM, END, bar="30m", underlyings=["MSFT"], as_traded=True)
+    asof, value = found.frame.select("asof", call.name).row(0)
+    place = bars["asof"].index_of(asof)
+    entered, left = bars["close"][place], bars["close"][place + 2]
+    strike = min(range(180, 225, 5), key=lambda each: abs(each / entered - 1.0))
+    paid = max(entered - strike, 0.0) + strike / 50.0 + 0.1
+    received = max(left - strike, 0.0) + strike / 50.0
+    assert value == pytest.approx((received - paid - 0.013) / paid)
+    # What was bought before the split is gone after it, under another name.
+    crossing = bars.filter(pl.col("date") < date(2025, 2, 10))["asof"][-2:]
+    assert found.frame.filter(pl.col("asof").is_in(crossing.implode())).is_empty()
+    assert rebuild(quoted, json.loads(json.dumps(found.manifest()))).frame.equals(found.frame)
+
+
+def test_a_structure_without_quotes_names_the_remedy(featured):
+    labels = [Label("direction", 2), StructureLabel("straddle", 2)]
+    with pytest.raises(DatasetError, match="straddle_pnl_2 needs option quotes, and the lake has none from"):
+        assemble(featured, FEATURES, labels, bar="30m", start=WARM, end=END)
+    with pytest.raises(DatasetError, match="the first label is straddle_pnl_2: models need one that is 0 or"):
+        assemble(featured, FEATURES, labels[1:], bar="30m", start=WARM, end=END)

@@ -41,26 +41,24 @@ def _run(lake, check="lookahead", features=None, names=None, **more):
 
 
 NAMES = [
-    name
-    for name, feature in catalog().items()
-    if feature.lookback <= 224 and set(needs([feature])) <= {"options"} and "sector" not in name
-    and (feature.on == "bars" or feature.lookback <= 2)
-]  # fmt: skip
-"""What the small lake has enough history and tables for."""
+    name for name, feature in catalog().items() if feature.lookback <= (224 if feature.on == "bars" else 20)
+]
+"""What the small lake has enough history for."""
 
 
-def test_the_catalogue_and_the_label_pass_on_a_lake(priced_lake):
+def test_the_catalogue_and_the_label_pass_on_a_lake(told_lake):
     steps = []
-    report = _run(priced_lake, names=NAMES, horizon=4, progress=lambda *step: steps.append(step))
-    assert {verdict.status for verdict in (*report.verdicts, *report.labels)} == {"passed"}
-    assert report.failed == ()
+    report = _run(told_lake, names=NAMES, horizon=4, progress=lambda *step: steps.append(step))
+    assert [verdict.name for verdict in report.verdicts if verdict.status != "passed"] == []
+    assert (report.failed, report.unproved) == ((), ())
     assert [verdict.name for verdict in report.labels] == list(labels.catalog(4))
     assert steps == [(1, 3), (2, 3), (3, 3)]
     assert report.checked > 3 * 2 * 4 * len(NAMES)
 
 
-def test_the_catalogue_declares_enough_history_on_a_lake(priced_lake):
-    assert {verdict.status for verdict in _run(priced_lake, "lookback", names=NAMES).verdicts} == {"passed"}
+def test_the_catalogue_declares_enough_history_on_a_lake(told_lake):
+    verdicts = _run(told_lake, "lookback", names=NAMES).verdicts
+    assert [verdict.name for verdict in verdicts if verdict.status != "passed"] == []
 
 
 def test_a_leak_is_traced_to_the_lake_s_own_table(priced_lake):
@@ -105,7 +103,11 @@ def test_a_short_lookback_is_told_how_much_is_enough(priced_lake):
 
 
 def test_the_catalogue_passes_on_the_lake_s_day_bars(market_lake):
-    short = {name: catalog()[name] for name in NAMES if catalog()[name].lookback <= 8}
+    short = {
+        name: catalog()[name]
+        for name in NAMES
+        if catalog()[name].lookback <= 8 and set(needs([catalog()[name]])) <= {"options"}
+    }
     report = _run(market_lake, features=short, bar="1d", horizon=1)
     assert report.failed == ()
     assert {v.name for v in report.verdicts if v.status == "unseen"} == {

@@ -149,7 +149,7 @@ def test_files_that_cannot_be_trusted_are_refused(lake, folder, name, text, said
 def test_an_empty_folder_is_named(lake, folder):
     with pytest.raises(
         EmptyLakeError,
-        match=r"reference has no splits.csv, dividends.csv, treasury_curves\*.csv or ticker_map.csv",
+        match=r"reference has none of splits.csv, dividends.csv, treasury_curves\*.csv, ticker_map.csv, earn",
     ):
         load_reference(lake, folder)
 
@@ -169,3 +169,77 @@ def test_a_map_of_tickers_is_loaded_too(lake, folder):
     report = load_reference(lake, folder)
     assert (report.symbols, report.files) == (1, ())
     assert lake.tables() == ["symbols"]
+
+
+FACTS = {
+    "earnings.csv": "ticker,announced_date,report_date,timing,fiscal_period\n"
+    "AAPL,2025-01-06,2025-01-30,amc,Q4\nJPM,2024-12-20,2025-01-15,bmo,\nMSFT,,2025-01-29,,\n",
+    "news.jsonl": '{"id": "a", "published_utc": "2025-01-03T03:10:00Z", "title": "t", '
+    '"tickers": ["AAPL", "MSFT"], "insights": [{"ticker": "AAPL", "sentiment": "positive"}]}\n',
+    "open_interest.csv": "date,ticker,open_interest\n2025-01-02,O:AAPL250117C00200000,12\n"
+    "2025-01-03,O:AAPL250117C00200000,15\n",
+}
+
+
+@pytest.fixture
+def facts(folder):
+    """A folder with a file of every table of dated facts."""
+    for name, text in FACTS.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+def test_dated_facts_are_known_when_they_were_told(lake, facts):
+    assert load_reference(lake, facts).facts == {"earnings": 3, "news": 2, "open_interest": 2}
+    reports = lake.scan("earnings").select("ticker", "date", "report_ns", "available_at").collect()
+    assert reports.sort("ticker").rows() == [
+        ("AAPL", date(2025, 1, 30), et_ns(date(2025, 1, 30), "16:00"), et_ns(date(2025, 1, 7), "09:30")),
+        ("JPM", date(2025, 1, 15), et_ns(date(2025, 1, 15), "09:30"), et_ns(date(2024, 12, 23), "09:30")),
+        ("MSFT", date(2025, 1, 29), *[et_ns(date(2025, 1, 29), "16:00")] * 2),  # dated by the report alone
+    ]
+    news = lake.scan("news").select("date", "ticker", "sentiment", "ts_ns", "available_at").collect()
+    published = et_ns(date(2025, 1, 2), "22:10")
+    assert news.sort("ticker").rows() == [
+        (date(2025, 1, 2), "AAPL", "positive", published, published),
+        (date(2025, 1, 2), "MSFT", None, published, published),
+    ]
+    held = (
+        lake.scan("open_interest").select("underlying", "strike", "open_interest", "available_at").collect()
+    )
+    assert held.sort("available_at").rows() == [
+        ("AAPL", 200.0, 12, et_ns(date(2025, 1, 3), "06:30")),
+        ("AAPL", 200.0, 15, et_ns(date(2025, 1, 6), "06:30")),
+    ]
+
+
+def test_dated_facts_again_replace_their_dates_and_leave_the_news_as_it_was_told(lake, facts):
+    load_reference(lake, facts)
+    versions = lake.versions()
+    load_reference(lake, facts)
+    assert lake.versions() == versions
+    (facts / "open_interest.csv").write_text(FACTS["open_interest.csv"].replace(",15", ",16"))
+    (facts / "news.jsonl").write_text(FACTS["news.jsonl"].replace("positive", "negative"))
+    load_reference(lake, facts)
+    assert lake.scan("open_interest").collect()["open_interest"].sort().to_list() == [12, 16]
+    assert set(lake.scan("news").collect()["sentiment"].drop_nulls()) == {"positive"}
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("news.jsonl", ('"id"', "id"), "news.jsonl line 1 is no JSON"),
+        (
+            "open_interest.csv",
+            ("O:AAPL250117C00200000", "AAPL"),
+            "line 2: '2025-01-02,AAPL,12' names no option",
+        ),
+        ("open_interest.csv", (",12", ",many"), "line 2: open_interest is 'many', which is no Int64"),
+        ("earnings.csv", ("2025-01-30", "soon"), "line 2: report_date is 'soon', which is no Date"),
+        ("earnings.csv", ("report_date", "day"), "earnings.csv lacks the columns report_date"),
+    ],
+)
+def test_facts_that_cannot_be_read_are_refused(lake, facts, name, change, said):
+    (facts / name).write_text(FACTS[name].replace(*change))
+    with pytest.raises(BadFileError, match=said):
+        load_reference(lake, facts)
+    assert lake.tables() == []
