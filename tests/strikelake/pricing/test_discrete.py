@@ -98,7 +98,7 @@ def _quantlib(sign, strike, days, vol, schedule):
         conditions,
         ql.FdmSchemeDesc.CrankNicolson(),
     )
-    at = np.array(mesher.locations())
+    at = np.array(mesher.locations(0))
     exercised = np.maximum(sign * (np.exp(at) - strike), 0.0)
     value, now = exercised, days
     for day, share in [*reversed(schedule), (0, 0.0)]:
