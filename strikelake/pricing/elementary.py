@@ -161,7 +161,8 @@ _rough_exponential, _rough_ln = polynomial(ROUGH_EXPONENTIAL), polynomial(ROUGH_
 _rough_mills = polynomial(ROUGH_MILLS)
 
 _TO_WHOLE = 1.5 * 2.0**52  # adding it leaves the nearest whole number in the low bits
-_PER_LN2 = 1.0 / log(2.0)
+_LN2 = log(2.0)
+_PER_LN2 = 1.0 / _LN2
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _EXPONENT = 52
 _ROOT_HALF = int(np.float64(np.sqrt(0.5)).view(np.int64))
@@ -205,7 +206,7 @@ def growth(x: Any) -> Any:
 
 @inlined
 def rough_exp(x: Any) -> Any:
-    """Return e to the x to 4e-11 of itself; x is cut as `exp` cuts it."""
+    """Return e to the x to 6e-11 of itself; x is cut as `exp` cuts it."""
     rest, power = _in_twos(x)
     return number_of(bits_of(_rough_exponential(rest)) + power)
 
@@ -220,9 +221,9 @@ def ln(x: Any) -> Any:
 
 @inlined
 def rough_ln(x: Any) -> Any:
-    """Return the natural logarithm of a positive normal number to 4e-9, without a division."""
+    """Return the natural logarithm of a positive normal number to 6e-9, without a division."""
     mantissa, twos = _mantissa(x)
-    return fma(twos, _LN2_HIGH, _rough_ln(mantissa - 1.0))
+    return fma(twos, _LN2, _rough_ln(mantissa - 1.0))
 
 
 @inlined

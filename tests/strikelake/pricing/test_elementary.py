@@ -50,7 +50,7 @@ def test_exponentials():
     wanted = _exact(mpmath.exp, x)
     assert exact == pytest.approx(wanted, rel=5e-16)
     assert whole == pytest.approx(wanted, rel=5e-16)
-    assert rough == pytest.approx(wanted, rel=5e-11)
+    assert rough == pytest.approx(wanted, rel=6e-11)
     assert gained == pytest.approx(_exact(mpmath.expm1, x), rel=1e-15, abs=0.0)
 
 
@@ -59,7 +59,7 @@ def test_logarithms():
     exact, rough = _logarithms(x)
     wanted = _exact(mpmath.log, x)
     assert exact == pytest.approx(wanted, rel=5e-16, abs=5e-17)
-    assert rough == pytest.approx(wanted, rel=0.0, abs=5e-9)
+    assert rough == pytest.approx(wanted, rel=0.0, abs=6e-9)
 
 
 def test_tails_of_two_at_once():
