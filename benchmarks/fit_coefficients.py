@@ -1,4 +1,4 @@
-"""Fit the coefficients of `strikelake.pricing.coefficients`, and print them with their errors.
+"""Fit the coefficients of `strikelake.pricing.coefficients`, and print them with what they leave out.
 
 Run ``python benchmarks/fit_coefficients.py``. It takes seconds, needs mpmath, and writes nothing.
 """
@@ -13,20 +13,42 @@ from scipy.special import erfcx
 
 SHIFT = 4.25  # z and SHIFT weigh the same in the Mills ratio's variable: 21 terms then reach 1e-16
 MILLS_DEGREE = 21
+ROUGH_SHIFT, ROUGH_DEGREES = 4.0, (13, 7, 9)  # Mills ratio, exponential, logarithm
 RATIO_DEGREES = (6, 5)
 NODES, DIGITS = 90, 70
 LARGE = 25  # beyond it the asymptotic series of the Mills ratio has more digits than are kept
 
 
 def main() -> int:
-    """Print both fits."""
+    """Print the fits."""
     mpmath.mp.dps = DIGITS
-    series, neglected = chebyshev(partial(scaled_mills, mpmath.mpf(SHIFT)), MILLS_DEGREE)
-    print(f"MILLS_SHIFT = {SHIFT}\nMILLS = {tuple(map(float, monomials(series)))}")
-    print(f"# first coefficient left out: {mpmath.nstr(neglected, 2)}")
+    half, low, high = mpmath.log(2) / 2, mpmath.sqrt(0.5), mpmath.sqrt(2)
+    of_mills, of_exp, of_ln = ROUGH_DEGREES
+    print(f"MILLS_SHIFT, ROUGH_MILLS_SHIFT = {SHIFT}, {ROUGH_SHIFT}")
+    show("MILLS", partial(scaled_mills, mpmath.mpf(SHIFT)), MILLS_DEGREE, -1, 1)
+    show("ROUGH_MILLS", partial(scaled_mills, mpmath.mpf(ROUGH_SHIFT)), of_mills, -1, 1)
+    show("ROUGH_EXPONENTIAL", mpmath.exp, of_exp, -half, half)
+    show("ROUGH_LN", mpmath.log1p, of_ln, low - 1, high - 1)
     above, below, error = bachelier_ratio(*RATIO_DEGREES)
     print(f"BACHELIER_ABOVE = {above}\nBACHELIER_BELOW = {below}\n# largest relative error: {error:.1e}")
     return 0
+
+
+def show(name: str, function, degree: int, low, high) -> None:  # noqa: ANN001 - mpmath is untyped
+    """Print the polynomial that stands for a function between two numbers."""
+    middle, half = (mpmath.mpf(low) + high) / 2, (mpmath.mpf(high) - low) / 2
+    series, neglected = chebyshev(lambda t: function(middle + half * t), degree)
+    print(f"{name} = {tuple(map(float, moved(monomials(series), -middle / half, 1 / half)))}")
+    print(f"# first coefficient left out: {mpmath.nstr(neglected, 2)}")
+
+
+def moved(powers: list, shift, factor) -> list:  # noqa: ANN001 - mpmath is untyped
+    """Return the power series in x of one in shift + factor x."""
+    total = [mpmath.mpf(0)] * len(powers)
+    for k, coefficient in enumerate(powers):
+        for j in range(k + 1):
+            total[j] += coefficient * mpmath.binomial(k, j) * shift ** (k - j) * factor**j
+    return total
 
 
 def mills(z: mpmath.mpf) -> mpmath.mpf:

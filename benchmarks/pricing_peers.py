@@ -14,29 +14,39 @@ if TYPE_CHECKING:
 
 
 def _vanilla_option_pricers(m: Market) -> np.ndarray:
+    from numba import njit
     from vanilla_option_pricers import infer_bsm_implied_vol
+
+    @njit  # its own functions take one expiration; a compiled loop over rows is the same work
+    def each(
+        forward: np.ndarray,
+        years: np.ndarray,
+        strike: np.ndarray,
+        price: np.ndarray,
+        discount: np.ndarray,
+        call: np.ndarray,
+    ) -> np.ndarray:
+        found = np.empty(len(price))
+        for i in range(len(price)):
+            kind = "C" if call[i] else "P"
+            row = forward[i], years[i], strike[i], price[i], discount[i], kind
+            found[i] = infer_bsm_implied_vol(*row)
+        return found
 
     forward = m["spot"] * np.exp((m["rate"] - m["dividend_yield"]) * m["years"])
     discount = np.exp(-m["rate"] * m["years"])
-    kind = np.where(m["sign"] > 0, "C", "P")
-    columns = zip(forward, m["years"], m["strike"], m["price"], discount, kind, strict=True)
-    return np.array([infer_bsm_implied_vol(*row[:5], optiontype=row[5]) for row in columns])
+    compiled = _COMPILED.setdefault("vanilla_option_pricers", each)
+    return np.asarray(compiled(forward, m["years"], m["strike"], m["price"], discount, m["sign"] > 0))
+
+
+_COMPILED: dict[str, Callable[..., np.ndarray]] = {}
 
 
 def _pyvolr(m: Market) -> np.ndarray:
     from pyvolr import bs
 
-    flag = ["c" if sign > 0 else "p" for sign in m["sign"]]
-    found = bs.implied_vol(
-        m["price"],
-        m["spot"],
-        m["strike"],
-        m["years"],
-        m["rate"],
-        flag,
-        q=m["dividend_yield"],
-        on_error="ignore",
-    )
+    market = (m[k] for k in ("spot", "strike", "years", "rate", "dividend_yield"))
+    found = bs.implied_vol(m["price"], np.where(m["sign"] > 0, "c", "p"), *market, on_error="ignore")
     return np.asarray(found, np.float64).ravel()
 
 
@@ -66,12 +76,11 @@ def _fast_vollib(m: Market) -> np.ndarray:
 
 
 def _py_vollib(m: Market) -> np.ndarray:
-    from py_vollib.black_scholes_merton.implied_volatility import implied_volatility
+    from vollib.black_scholes_merton.implied_volatility import implied_volatility  # py_vollib's name today
 
     columns = zip(
-        *(m[k] for k in ("price", "spot", "strike", "years", "rate")),
+        *(m[k] for k in ("price", "spot", "strike", "years", "rate", "dividend_yield")),
         np.where(m["sign"] > 0, "c", "p"),
-        m["dividend_yield"],
         strict=True,
     )
     found = []
@@ -98,7 +107,7 @@ def _py_vollib_vectorized(m: Market) -> np.ndarray:
 
 
 EUROPEAN: dict[str, tuple[Callable[[Market], np.ndarray], int]] = {
-    "vanilla-option-pricers": (_vanilla_option_pricers, 20_000),
+    "vanilla-option-pricers": (_vanilla_option_pricers, 200_000),
     "pyvolr": (_pyvolr, 200_000),
     "polars-vol": (_polars_vol, 200_000),
     "fast-vollib": (_fast_vollib, 50_000),

@@ -96,7 +96,8 @@ def in_blocks(
     def block(first: int) -> None:
         rows = slice(first, first + BLOCK)
         work(
-            *(np.ascontiguousarray(column[rows]) for column in inputs), *(column[rows] for column in outputs)
+            *(_contiguous(column[rows]) for column in inputs),
+            *(column[rows] for column in outputs),
         )
 
     starts = range(0, outputs[0].size, BLOCK)
@@ -106,3 +107,12 @@ def in_blocks(
         return
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(block, starts))
+
+
+def _contiguous(column: FloatArray) -> FloatArray:
+    """Return a column without gaps.
+
+    One row of a scalar that was broadcast has none, and yet numpy warns whoever asks whether it may be
+    written to, as numba does when it compiles: it is copied like longer ones.
+    """
+    return np.array(column) if column.base is not None and column.size == 1 else np.ascontiguousarray(column)

@@ -258,7 +258,7 @@ def _analyse_european(
     found: Analytics,
     limits: tuple[float, float, int],
 ) -> None:
-    from strikelake.pricing.european_kernels import analyse_rows
+    from strikelake.pricing.european_analysis import analyse_rows
 
     if not rows.size:
         return

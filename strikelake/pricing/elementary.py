@@ -18,7 +18,17 @@ from numba import types
 from numba.extending import intrinsic
 
 from strikelake.compiled import njit
-from strikelake.pricing.coefficients import ARTANH, EXPONENTIAL, MILLS, MILLS_SHIFT
+from strikelake.pricing.coefficients import (
+    ARTANH,
+    EXPONENTIAL,
+    EXPONENTIAL_LESS_1,
+    MILLS,
+    MILLS_SHIFT,
+    ROUGH_EXPONENTIAL,
+    ROUGH_LN,
+    ROUGH_MILLS,
+    ROUGH_MILLS_SHIFT,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -152,12 +162,15 @@ wide: Any = intrinsic(_typed_wide)
 bits_of: Any = intrinsic(_bits(types.int64, types.float64))
 number_of: Any = intrinsic(_bits(types.float64, types.int64))
 
-_exponential = polynomial(EXPONENTIAL)
+_exponential, _exponential_less_1 = polynomial(EXPONENTIAL), polynomial(EXPONENTIAL_LESS_1)
 _artanh = polynomial(ARTANH)
 _mills = polynomial(MILLS)
+_rough_exponential, _rough_ln = polynomial(ROUGH_EXPONENTIAL), polynomial(ROUGH_LN)
+_rough_mills = polynomial(ROUGH_MILLS)
 
 _TO_WHOLE = 1.5 * 2.0**52  # adding it leaves the nearest whole number in the low bits
-_PER_LN2 = 1.0 / log(2.0)
+_LN2 = log(2.0)
+_PER_LN2 = 1.0 / _LN2
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _EXPONENT = 52
 _ROOT_HALF = int(np.float64(np.sqrt(0.5)).view(np.int64))
@@ -167,32 +180,81 @@ DENSITY_AT_0 = 0.3989422804014327
 
 
 @inlined
-def exp(x: Any) -> Any:
-    """Return e to the x, to two units in the last place; x is cut to where the result is a normal number."""
+def _in_twos(x: Any) -> Any:
+    """Return r, at most ln(2) / 2, and the bits of the power of 2 that exp(r) is to be multiplied with."""
     x = select(x < _LOWEST, _LOWEST, x)
     x = select(x > _HIGHEST, _HIGHEST, x)
     shifted = fma(x, _PER_LN2, _TO_WHOLE)
     whole = shifted - _TO_WHOLE
-    rest = fma(whole, -_LN2_LOW, fma(whole, -_LN2_HIGH, x))
-    return number_of(bits_of(_exponential(rest)) + (bits_of(shifted) << _EXPONENT))
+    return fma(whole, -_LN2_LOW, fma(whole, -_LN2_HIGH, x)), bits_of(shifted) << _EXPONENT
+
+
+@inlined
+def _mantissa(x: Any) -> Any:
+    """Return x over the power of 2 that leaves it between the roots of 1/2 and 2, and that power."""
+    bits = bits_of(x)
+    exponent = (bits - _ROOT_HALF) >> _EXPONENT
+    return number_of(bits - (exponent << _EXPONENT)), np.float64(exponent)
+
+
+@inlined
+def exp(x: Any) -> Any:
+    """Return e to the x, to two units in the last place; x is cut to where the result is a normal number."""
+    rest, power = _in_twos(x)
+    return number_of(bits_of(_exponential(rest)) + power)
+
+
+@inlined
+def growth(x: Any) -> Any:
+    """Return e to the x, and the same less 1, each to its own last places; x is cut as `exp` cuts it."""
+    rest, power = _in_twos(x)
+    scale, gained = number_of(bits_of(1.0) + power), rest * _exponential_less_1(rest)
+    return fma(gained, scale, scale), fma(gained, scale, scale - 1.0)
+
+
+@inlined
+def rough_exp(x: Any) -> Any:
+    """Return e to the x to 6e-11 of itself; x is cut as `exp` cuts it."""
+    rest, power = _in_twos(x)
+    return number_of(bits_of(_rough_exponential(rest)) + power)
 
 
 @inlined
 def ln(x: Any) -> Any:
     """Return the natural logarithm of a positive normal number, to two units in the last place."""
-    bits = bits_of(x)
-    exponent = (bits - _ROOT_HALF) >> _EXPONENT
-    mantissa = number_of(bits - (exponent << _EXPONENT))
-    twos = np.float64(exponent)
+    mantissa, twos = _mantissa(x)
     s = (mantissa - 1.0) / (mantissa + 1.0)
     return fma(twos, _LN2_HIGH, fma(s, _artanh(s * s), twos * _LN2_LOW))
 
 
 @inlined
-def mills(z: Any) -> Any:
-    """Return (1 - N(z)) / n(z) for z >= 0: the normal tail over the density."""
-    w = 1.0 / (z + MILLS_SHIFT)
-    return w * _mills(fma(-2.0 * MILLS_SHIFT, w, 1.0))
+def rough_ln(x: Any) -> Any:
+    """Return the natural logarithm of a positive normal number to 6e-9, without a division."""
+    mantissa, twos = _mantissa(x)
+    return fma(twos, _LN2, _rough_ln(mantissa - 1.0))
+
+
+@inlined
+def _mills_places(a: Any, b: Any, shift: float) -> Any:
+    """Return 1 / (z + shift) and the polynomial's variable for two z, with one division."""
+    to_a, to_b = a + shift, b + shift
+    both = 1.0 / (to_a * to_b)
+    per_a, per_b = to_b * both, to_a * both
+    return per_a, fma(-2.0 * shift, per_a, 1.0), per_b, fma(-2.0 * shift, per_b, 1.0)
+
+
+@inlined
+def mills(a: Any, b: Any) -> Any:
+    """Return (1 - N(z)) / n(z) of two z >= 0: the normal tail over the density."""
+    per_a, at_a, per_b, at_b = _mills_places(a, b, MILLS_SHIFT)
+    return per_a * _mills(at_a), per_b * _mills(at_b)
+
+
+@inlined
+def rough_mills(a: Any, b: Any) -> Any:
+    """Return what `mills` does, to 8e-11."""
+    per_a, at_a, per_b, at_b = _mills_places(a, b, ROUGH_MILLS_SHIFT)
+    return per_a * _rough_mills(at_a), per_b * _rough_mills(at_b)
 
 
 @inlined
@@ -200,7 +262,8 @@ def normal(x: Any) -> Any:
     """Return the standard normal distribution function and density at x."""
     distance = abs(x)
     density = DENSITY_AT_0 * exp(-0.5 * distance * distance)
-    tail = density * mills(distance)
+    w = 1.0 / (distance + MILLS_SHIFT)
+    tail = density * w * _mills(fma(-2.0 * MILLS_SHIFT, w, 1.0))
     return select(x < 0.0, tail, 1.0 - tail), density
 
 

@@ -19,24 +19,40 @@ from __future__ import annotations
 from typing import Any
 
 from strikelake.pricing.coefficients import BACHELIER_ABOVE, BACHELIER_BELOW, BACHELIER_TO_BLACK
-from strikelake.pricing.elementary import exp, fma, inlined, ln, mills, polynomial, select
+from strikelake.pricing.elementary import (
+    DENSITY_AT_0,
+    exp,
+    fma,
+    inlined,
+    mills,
+    polynomial,
+    rough_exp,
+    rough_ln,
+    rough_mills,
+    select,
+)
 
 _above, _below = polynomial(BACHELIER_ABOVE), polynomial(BACHELIER_BELOW)
 _to_black = polynomial(BACHELIER_TO_BLACK)
 
-LN_ROOT_2PI = 0.9189385332046727
+_LN_ROOT_2PI = 0.9189385332046727
 _ROOT_2PI = 2.5066282746310002
 _SMALLEST = 1e-300
 
 
 @inlined
-def tails(x: Any, s: Any) -> Any:
-    """Return h, t and the two Mills ratios Y(-h - t) and Y(-h + t)."""
-    h, t = x / s, 0.5 * s
+def dollars(x: Any, s: Any, per_s: Any, geometric: Any, lesser: Any) -> Any:
+    """Return h, t, the density's dollars, and those of the cheaper and of the dearer of forward and strike.
+
+    `geometric` is sqrt(F K) and `lesser` the smaller of the two, both discounted; `per_s` is 1 / s. The
+    out-of-the-money option is worth the difference of the last two, F N(d1) and K N(d2) for a call.
+    """
+    h, t = x * per_s, 0.5 * s
+    density = DENSITY_AT_0 * exp(-0.5 * (h * h + t * t)) * geometric
     z = -(h + t)
-    y = mills(abs(z))
-    mirrored = fma(_ROOT_2PI, exp(0.5 * z * z), -y)
-    return h, t, select(z < 0.0, mirrored, y), mills(t - h)
+    y, y2 = mills(abs(z), t - h)
+    tail = density * y
+    return h, t, density, select(z < 0.0, lesser - tail, tail), density * y2
 
 
 @inlined
@@ -46,23 +62,28 @@ def first_guess(x: Any, distance: Any, per_price: Any, price: Any) -> Any:
     `distance` is |F - K| and `price` the time value, both over sqrt(F K); `per_price` is 1 / price.
     """
     total = distance + price
-    level = ln(total * per_price)
-    ratio = _below(level) / _above(level)
-    s = total * ratio * ((_SMALLEST - x) / (distance + _SMALLEST))
+    level = rough_ln(total * per_price)
+    s = total * _below(level) * (_SMALLEST - x) / (_above(level) * (distance + _SMALLEST))
     s2 = s * s
     return s * fma(s2, -x * x * (1.0 / 2880.0), _to_black(s2))
 
 
 @inlined
 def householder(x: Any, s: Any, per_price: Any) -> Any:
-    """Return the relative step of s towards the root of ln(b(x, s) per_price), of fourth order."""
-    h, t, y1, y2 = tails(x, s)
+    """Return the relative step of s towards the root of ln(b(x, s) per_price), of fourth order.
+
+    A start for a step of full precision: its own functions have ten digits.
+    """
+    per_s = 1.0 / s
+    h, t = x * per_s, 0.5 * s
+    z = -(h + t)
+    y, y2 = rough_mills(abs(z), t - h)
+    y1 = select(z < 0.0, fma(_ROOT_2PI, rough_exp(0.5 * z * z), -y), y)
     width = y1 - y2
     h2, t2 = h * h, t * t
-    gap = ln(width * per_price) - 0.5 * (h2 + t2) - LN_ROOT_2PI
-    slope = s / width  # d ln(b) / d ln(s)
-    newton = -gap / slope
-    bend = h2 - t2 - slope
+    gap = rough_ln(width * per_price) - 0.5 * (h2 + t2) - _LN_ROOT_2PI
+    newton = -gap * width * per_s
     a = h2 - t2
-    third = fma(a, a - 3.0 * slope, 2.0 * slope * slope) - 3.0 * h2 - t2
-    return newton * fma(0.5 * bend, newton, 1.0) / fma(newton, fma(third * newton, 1.0 / 6.0, bend), 1.0)
+    bend = fma(a, newton, gap)  # times newton, as `third` is times its square
+    third = fma(newton * newton, fma(a, a, -3.0 * h2 - t2), gap * fma(3.0 * a, newton, 2.0 * gap))
+    return newton * fma(0.5, bend, 1.0) / fma(third, 1.0 / 6.0, 1.0 + bend)

@@ -99,3 +99,17 @@ def test_groups_are_fitted_alone_and_threads_change_nothing():
 def test_no_groups_no_slices():
     found = fit(np.empty(0), np.empty(0), np.empty(0), np.array([0]))
     assert (found.params.shape, found.min_g.shape) == ((0, 5), (0,))
+
+
+def test_another_calibrator_finds_the_same_smile():
+    """fast-vollib's, which comes with the benchmarks: least squares from several starts, no Huber weights."""
+    surface = pytest.importorskip("fast_vollib.surface", reason="comes with the bench extra")
+    parametric = pytest.importorskip("fast_vollib.surface.fitting.parametric")
+    rng, years, k = np.random.default_rng(8), 0.25, np.linspace(-0.35, 0.25, 41)
+    noise = 0.001
+    vol = np.sqrt(total_variance(PARAMS, k) / years) + rng.normal(0.0, noise, len(k))
+    observed = surface.SurfaceObservations(k=k, T=np.full(len(k), years), iv=vol)
+    theirs = parametric.SVICalibrator().fit(observed).slices[0].total_variance(k)
+    ours = total_variance(_fit(k, vol**2 * years).params[0], k)
+    assert np.sqrt(ours / years) == pytest.approx(np.sqrt(theirs / years), abs=0.5 * noise)
+    assert np.sum((ours - vol**2 * years) ** 2) <= 1.05 * np.sum((theirs - vol**2 * years) ** 2)
