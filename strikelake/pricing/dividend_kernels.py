@@ -29,7 +29,7 @@ from strikelake.pricing.statuses import (
 )
 
 _LOWEST = 0.003
-_BELOW, _ABOVE = 0.6, 0.35  # as in `american_kernels`
+_BELOW, _ABOVE = 0.6, 0.35  # how far outside the starts a volatility is looked for, in its logarithm
 _CELL = 0.8  # of the starts; with the margins a lane is a quarter at most, in the logarithm
 _EXACT = 1e-9
 _ROUNDS, _ATTEMPTS = 60, 3
@@ -65,7 +65,7 @@ def dividend_tasks(
     """Analyse the rows of some tasks and write them where they came from.
 
     `times` and `shares` are each task's dividends, (tasks, most), and infinite where there are fewer. The
-    other parameters are those of `american_kernels.analyse_tasks`.
+    other parameters are those of `american_search.analyse_tasks`.
     """
     quotes, limits = (price, spot, strike, years), (tick, cap)
     outputs = (code, vol, error, delta, gamma, vega, theta, rho)
