@@ -103,7 +103,7 @@ def _analyse_task(
         rough = attempt == 1
         if rough:
             least, most = _LOWEST * scalar_exp(_BELOW), cap
-        cells = 1 if rough else 1 + int(log(most / least) / _CELL)
+        cells = 1 + int(log(most / least) / (2.0 * _CELL if rough else _CELL))
         width = max(log(most / least) / cells, 1e-9)
         for cell in range(cells):
             ln_low = log(least) + cell * width
