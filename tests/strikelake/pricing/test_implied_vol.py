@@ -26,7 +26,8 @@ def test_round_trip(sign, log_moneyness, years, rate, vol, q):
     if vega > 0.0101:
         assert found.status == "solved"
         assert float(found.vol) == pytest.approx(vol, abs=1e-10)
-        assert float(found.error) == pytest.approx(0.005 / vega, rel=1e-6)
+        # The slope of the last step but one serves for it: five digits of a resolution.
+        assert float(found.error) == pytest.approx(0.005 / vega, rel=1e-5)
     else:
         assert found.status != "not_converged"
 
