@@ -1,8 +1,8 @@
 """American options with a continuous dividend yield: prices, implied volatilities and Greeks.
 
-Rows with equal rate and yield and times within a tenth of one another share one early-exercise boundary and
-one table of the premium (`strikelake.pricing.premium_tables`): pass one rate and one yield for all rows of an
-expiration, and many rows at once. A table costs as much as some three hundred rows.
+Rows with equal rate and yield and times within a twentieth of one another share one early-exercise boundary
+and one table of the premium (`strikelake.pricing.premium_tables`): pass one rate and one yield for all rows
+of an expiration, and many rows at once. A table costs as much as some three hundred rows.
 
 Where exercising early never pays - a call without yield, a put without interest, and whatever else
 `strikelake.pricing.exercise_boundary` proves - the European formulas hold exactly and are used. A put with
@@ -138,9 +138,8 @@ def analyse(
     Analytics
         Statuses are those of `strikelake.pricing.implied_vol.implied_vol`, and at_american_intrinsic: in the
         money and at the exercise value to within half a tick, so that every volatility below some level fits.
-        Bounds are the American ones: the exercise value below, the spot or the strike above. Other rows of
-        the same rate, yield and time move a row's volatility by 0.02 basis points (99 % of rows), and by a
-        fraction of `error` in every chain measured, for they widen the range that a table covers.
+        Bounds are the American ones: the exercise value below, the spot or the strike above. No number of a
+        row depends on which other rows there are.
 
     Raises
     ------

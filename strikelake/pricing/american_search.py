@@ -1,19 +1,22 @@
 """The search for American volatilities: rows in cells of one table each, and another cell where that fails.
 
-A cell holds the rows of one task (`tasks`) whose starting volatilities are alike. Its exercise boundary is
-solved and tabulated once (`premium_tables`); three rounds of Newton's method settle nearly every row
-(`premium_kernels`), some need more, and those whose volatility lies outside their cell go on in the next one.
+A cell is a task (`tasks`) and a range of volatilities. Its exercise boundary is solved and tabulated once
+(`premium_tables`); three rounds of Newton's method settle nearly every row (`premium_kernels`), some need
+more.
+
+What is found for a row depends on the row and its task's terms alone. Cells lie on a grid that is the same
+for all rows, a row is searched in one from a start of its own, and it stays in the cell that its answer lies
+in. Other rows of its task only say in which cell to begin (`_neighbourly`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from strikelake.pricing.american_cells import Cells, Shelf, TaskTerms, make_cells, run_starts, seats
 from strikelake.pricing.american_kernels import LOWEST, start_rows, write_rows
-from strikelake.pricing.boundary_nodes import nodes
 from strikelake.pricing.premium_kernels import (
     COLUMNS,
     HIGH,
@@ -25,7 +28,6 @@ from strikelake.pricing.premium_kernels import (
     search,
     slopes,
 )
-from strikelake.pricing.premium_tables import SIZE, fill_tables
 from strikelake.pricing.statuses import (
     ABOVE_CAP,
     EXPIRED,
@@ -47,70 +49,9 @@ if TYPE_CHECKING:
 
 _ROUNDS = (3, 3, 6, 40)  # the later ones of the rows that have not settled
 _ATTEMPTS = 14
-_BELOW, _ABOVE = 0.35, 0.35  # how far outside the starts a volatility is looked for, in its logarithm
-_WIDEST = 1.2  # most that the logarithms of the starts of one cell differ
-_BESIDE = 0.02  # as _BELOW and _ABOVE, where the volatilities are given
-_SHIFT = 0.3  # how far the start of a row moves whose volatility is in another cell; less than a margin
+_TIE = 0.01  # below a cell's top, the next cell decides: tables of two cells differ by less
 _NEIGHBOURS = 1.25  # how far starts in the money may lie outside those out of the money
 _EXACT = 1e-5  # a last step below it leaves 1e-10 of the volatility
-
-
-@dataclass(frozen=True, slots=True)
-class TaskTerms:
-    """What the rows of a task share, the market's: side, rate and yield; (t,)."""
-
-    puts: NDArray[np.bool_]
-    rates: FloatArray
-    carries: FloatArray
-
-
-@dataclass(frozen=True, slots=True)
-class Cells:
-    """Rows by cell.
-
-    Attributes
-    ----------
-    order
-        Rows, cell by cell; (n,).
-    starts
-        Where each cell begins in `order`; (c + 1,).
-    task
-        Each cell's task; (c,).
-    reach
-        ln(vol) at the bottom and the top, and the shortest and longest time; (c, 4).
-    """
-
-    order: Rows
-    starts: Rows
-    task: Rows
-    reach: FloatArray
-
-
-def make_cells(task: Rows, vol: FloatArray, years: FloatArray, below: float, above: float) -> Cells:
-    """Return rows, sorted by task, in cells of like volatilities."""
-    ln_vol = np.log(vol)
-    starts = _starts(task)
-    least, most = np.minimum.reduceat(ln_vol, starts[:-1]), np.maximum.reduceat(ln_vol, starts[:-1])
-    count = 1 + ((most - least) / _WIDEST).astype(np.int64)
-    order = np.arange(task.size)
-    if np.any(count > 1):
-        sizes = np.diff(starts)
-        width = np.repeat(np.maximum(most - least, 1e-9) / count, sizes)
-        place = ((ln_vol - np.repeat(least, sizes)) / width).astype(np.int64)
-        key = task * (count.max() + 1) + np.minimum(place, np.repeat(count, sizes) - 1)
-        order = np.argsort(key, kind="stable")
-        starts = _starts(key[order])
-        ln_vol, years, task = ln_vol[order], years[order], task[order]
-        least, most = np.minimum.reduceat(ln_vol, starts[:-1]), np.maximum.reduceat(ln_vol, starts[:-1])
-    shortest, longest = np.minimum.reduceat(years, starts[:-1]), np.maximum.reduceat(years, starts[:-1])
-    reach = np.column_stack([least - below, most + above, shortest, longest])
-    return Cells(order, starts, task[starts[:-1]], reach)
-
-
-def _starts(key: Rows) -> Rows:
-    """Return where each run of equal keys begins, and the end."""
-    edges = np.flatnonzero(key[1:] != key[:-1]) + 1
-    return np.concatenate([[0], edges, [key.size]]).astype(np.int64)
 
 
 def analyse_tasks(
@@ -147,16 +88,22 @@ def analyse_tasks(
     _write_reasons(rows[state != LOOK_AGAIN], state[state != LOOK_AGAIN], found, given=given)
     task = np.repeat(np.arange(len(terms.puts)), np.diff(starts))
     waiting = np.flatnonzero(state == LOOK_AGAIN)
-    if waiting.size and not given:
-        _borrow_starts(task[waiting], waiting, block)
-    for attempt in range(_ATTEMPTS):
+    seat, fell = np.zeros(rows.size, np.int64), np.zeros(rows.size, np.bool_)
+    if waiting.size:
+        vol = block[VOL, waiting]
+        seat[waiting] = seats(vol if given else _neighbourly(task[waiting], block[SPOT, waiting], vol))
+    shelf = Shelf.empty()
+    for _ in range(_ATTEMPTS):
         if not waiting.size:
             return
-        cells, part, reason = _attempt(waiting, task, terms, block, given=given, cap=cap)
-        write_rows(given, tick, cap, rows[waiting[cells.order]], reason, part, *found.columns())
-        middle = np.repeat(np.exp(0.5 * (cells.reach[:, 0] + cells.reach[:, 1])), np.diff(cells.starts))
-        last = attempt == _ATTEMPTS - 1
-        waiting = _move_on(waiting[cells.order], reason, part, middle, block, last=last)
+        cells = make_cells(task[waiting], seat[waiting], block[YEARS, waiting])
+        tables, shelf = shelf.tabulate(cells, terms)
+        waiting = waiting[cells.order]
+        part, reason = _attempt(waiting, cells, tables, terms, block, given=given, cap=cap)
+        if not given:
+            _move_on(waiting, cells, part[VOL], reason, seat, fell)
+        write_rows(given, tick, cap, rows[waiting], reason, part, *found.columns())
+        waiting = np.sort(waiting[reason == LOOK_AGAIN])
     _write_reasons(rows[waiting], np.full(waiting.size, NOT_CONVERGED, np.int8), found, given=given)
 
 
@@ -168,15 +115,14 @@ def _give(vol: FloatArray, block: FloatArray, state: NDArray[np.int8]) -> None:
     block[VOL, good] = np.maximum(vol[good], LOWEST)
 
 
-def _borrow_starts(task: Rows, waiting: Rows, block: FloatArray) -> None:
+def _neighbourly(task: Rows, spot: FloatArray, vol: FloatArray) -> FloatArray:
     """Hold starts in the money, which are rough, to those out of the money of their task, which are not."""
-    vol, outside = block[VOL, waiting], block[SPOT, waiting] >= 1.0
-    firsts = _starts(task)
+    outside, firsts = spot >= 1.0, run_starts(task)
     low = np.minimum.reduceat(np.where(outside, vol, np.inf), firsts[:-1]) / _NEIGHBOURS
     high = np.maximum.reduceat(np.where(outside, vol, 0.0), firsts[:-1]) * _NEIGHBOURS
     low, high = np.where(high > 0.0, low, 0.0), np.where(high > 0.0, high, np.inf)
     sizes = np.diff(firsts)
-    block[VOL, waiting] = np.clip(vol, np.repeat(low, sizes), np.repeat(high, sizes))
+    return np.clip(vol, np.repeat(low, sizes), np.repeat(high, sizes))
 
 
 def _write_reasons(rows: Rows, reason: NDArray[np.int8], found: Analytics, *, given: bool) -> None:
@@ -187,32 +133,35 @@ def _write_reasons(rows: Rows, reason: NDArray[np.int8], found: Analytics, *, gi
 
 
 def _attempt(
-    waiting: Rows, task: Rows, terms: TaskTerms, block: FloatArray, *, given: bool, cap: float
-) -> tuple[Cells, FloatArray, NDArray[np.int8]]:
-    """Search the waiting rows around their volatilities; return cells, their rows' block, and statuses."""
-    margins = (_BESIDE, _BESIDE) if given else (_BELOW, _ABOVE)
-    cells = make_cells(task[waiting], block[VOL, waiting], block[YEARS, waiting], *margins)
-    puts, rates, carries = terms.puts[cells.task], terms.rates[cells.task], terms.carries[cells.task]
-    tables = np.empty((cells.task.size, SIZE))
-    as_puts = (np.where(puts, rates, carries), np.where(puts, carries, rates))
-    fill_tables(*as_puts, np.logical_not(puts), cells.reach, nodes(), tables)
-    part = np.empty((COLUMNS, waiting.size))
-    rows = waiting[cells.order]
+    rows: Rows,
+    cells: Cells,
+    tables: FloatArray,
+    terms: TaskTerms,
+    block: FloatArray,
+    *,
+    given: bool,
+    cap: float,
+) -> tuple[FloatArray, NDArray[np.int8]]:
+    """Search rows, cell by cell; return their block, and statuses."""
+    part = np.empty((COLUMNS, rows.size))
     for column in range(VOL + 1):
         np.take(block[column], rows, out=part[column], mode="clip")  # which copies no buffer, as "raise" does
-    reason = np.full(waiting.size, SOLVED, np.int8)
+    reason = np.full(rows.size, SOLVED, np.int8)
     if not given:
         _search(cells, tables, part, reason, cap)
-    slopes(given, puts, rates, carries, tables, cells.starts, part)
-    return cells, part, reason
+    sides = (terms.puts[cells.task], terms.rates[cells.task], terms.carries[cells.task])
+    slopes(given, *sides, tables, cells.starts, part)
+    return part, reason
 
 
 def _search(cells: Cells, tables: FloatArray, part: FloatArray, reason: NDArray[np.int8], cap: float) -> None:
-    """Move the volatilities until they settle; mark LOOK_AGAIN where one lies outside its cell."""
+    """Move the volatilities until they settle; mark LOOK_AGAIN where the bracket shuts before."""
     brackets = np.exp(cells.reach[:, :2])
-    sizes = np.diff(cells.starts)
-    part[LOW], part[HIGH] = np.repeat(brackets[:, 0], sizes), np.repeat(brackets[:, 1], sizes)
-    left, few = np.arange(sizes.sum()), part
+    bottom, top = cells.edges()
+    # From the row's own start: its neighbours' may lead to the same answer, but by other roundings.
+    np.clip(part[VOL], cells.of_rows(bottom), cells.of_rows(top), out=part[VOL])
+    part[LOW], part[HIGH] = cells.of_rows(brackets[:, 0]), cells.of_rows(brackets[:, 1])
+    left, few = np.arange(reason.size), part
     for rounds in _ROUNDS:
         search(rounds, tables, np.searchsorted(left, cells.starts), brackets, few)
         if few is not part:
@@ -226,19 +175,18 @@ def _search(cells: Cells, tables: FloatArray, part: FloatArray, reason: NDArray[
 
 
 def _move_on(
-    rows: Rows,
-    reason: NDArray[np.int8],
-    part: FloatArray,
-    middle: FloatArray,
-    block: FloatArray,
-    *,
-    last: bool,
-) -> Rows:
-    """Move the starts of rows whose volatility is in another cell, and return them in order."""
-    again = np.flatnonzero(reason == LOOK_AGAIN)
-    if last or not again.size:
-        return rows[again]
-    up = part[LOW, again] > middle[again]  # the bracket has shut at one end of the cell
-    moved = part[VOL, again] * np.exp(np.where(up, _SHIFT, -_SHIFT))
-    block[VOL, rows[again]] = np.maximum(moved, LOWEST)
-    return np.sort(rows[again])
+    rows: Rows, cells: Cells, vol: FloatArray, reason: NDArray[np.int8], seat: Rows, fell: NDArray[np.bool_]
+) -> None:
+    """Send rows whose volatility lies in another cell to the next one, and mark them LOOK_AGAIN.
+
+    Near the edge of two cells their tables might each claim a row, or neither. There the upper one decides:
+    it is asked by rows from below, and what it sends down stays down.
+    """
+    bottom, top = cells.edges()
+    open_ = reason != ABOVE_CAP
+    up = open_ & (vol >= cells.of_rows(top * np.exp(-_TIE))) & ~fell[rows]
+    down = open_ & (vol < cells.of_rows(bottom)) & (seat[rows] > 0)
+    reason[reason == LOOK_AGAIN] = NOT_CONVERGED
+    reason[up | down] = LOOK_AGAIN
+    seat[rows] += up.astype(np.int64) - down
+    fell[rows] |= down

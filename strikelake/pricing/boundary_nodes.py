@@ -18,7 +18,7 @@ VOLS = 8
 """Volatilities that are solved together: Chebyshev nodes in the logarithm."""
 
 POWERS_U, POWERS_VOL = 10, VOLS
-FEW_U, FEW_VOL = 6, 4
+FEW_U, FEW_VOL = 6, 5
 FAR = 7.0
 """Standard deviations above the boundary from which on the premium is as good as nothing."""
 

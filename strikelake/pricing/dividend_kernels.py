@@ -1,7 +1,9 @@
 """American rows with discrete dividends ahead: one finite-difference solve serves a whole task, compiled.
 
 A row starts at the European volatility of its price (`american_kernels.normalise`) and is searched by
-Newton's method inside a bracket, on the premium that `premium_grid` tabulates around the starts.
+Newton's method inside the bracket of a cell, on the premium that `premium_grid` tabulates there. Cells, a
+task and a range of volatilities each, are the same whichever rows there are, and a row's way from cell to
+cell is its own: what is found for it does not depend on others.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from strikelake.pricing.american_kernels import COLUMNS, SCALE, VALUE, normalise
+from strikelake.pricing.american_kernels import COLUMNS, LOWEST, SCALE, VALUE, normalise
+from strikelake.pricing.dividend_cells import bracket, edges, highest, members, seats
 from strikelake.pricing.elementary import loop
 from strikelake.pricing.grid_kernels import LANES, POINTS
 from strikelake.pricing.premium_grid import fill_tables, value_at
@@ -28,11 +31,8 @@ from strikelake.pricing.statuses import (
     SOLVED,
 )
 
-_LOWEST = 0.003
-_BELOW, _ABOVE = 0.6, 0.35  # how far outside the starts a volatility is looked for, in its logarithm
-_CELL = 0.8  # of the starts; with the margins a lane is a quarter at most, in the logarithm
 _EXACT = 1e-9
-_ROUNDS, _ATTEMPTS = 60, 3
+_ROUNDS, _ATTEMPTS = 60, 14
 
 
 @loop
@@ -46,6 +46,7 @@ def dividend_tasks(
     carries: Any,
     times: Any,
     shares: Any,
+    spans: Any,
     order: Any,
     price: Any,
     spot: Any,
@@ -64,8 +65,9 @@ def dividend_tasks(
 ) -> None:
     """Analyse the rows of some tasks and write them where they came from.
 
-    `times` and `shares` are each task's dividends, (tasks, most), and infinite where there are fewer. The
-    other parameters are those of `american_search.analyse_tasks`.
+    `times` and `shares` are each task's dividends, (tasks, most), and infinite where there are fewer. `spans`
+    is each task's shortest and longest time and that of the last dividend ahead; (tasks, 3). The other
+    parameters are those of `american_search.analyse_tasks`.
     """
     quotes, limits = (price, spot, strike, years), (tick, cap)
     outputs = (code, vol, error, delta, gamma, vega, theta, rho)
@@ -73,21 +75,31 @@ def dividend_tasks(
     for task in range(first, last):
         rows = order[starts[task] : starts[task + 1]]
         rated = (puts[task], rates[task], carries[task])
-        _analyse_task(given, rows, rated, (times[task], shares[task]), quotes, limits, outputs, memory)
+        owed = (times[task], shares[task])
+        _analyse_task(given, rows, rated, owed, spans[task], quotes, limits, outputs, memory)
 
 
 @loop
 def _analyse_task(
-    given: bool, rows: Any, rated: Any, owed: Any, quotes: Any, limits: Any, outputs: Any, memory: Any
+    given: bool,
+    rows: Any,
+    rated: Any,
+    owed: Any,
+    span: Any,
+    quotes: Any,
+    limits: Any,
+    outputs: Any,
+    memory: Any,
 ) -> None:
     """Analyse the rows of one task; `rated` is whether they are puts, their rate and their yield."""
     put, rate, carry = rated
     times, shares = owed
     tick, cap = limits
     source, state = np.empty((COLUMNS, rows.size)), np.empty(rows.size, np.int8)
-    shortest, longest = _gather(rows, quotes, source)
+    _gather(rows, quotes, source)
+    longest, paid = span[1], span[2]
     count, kept = 0, 1.0
-    while count < times.size and times[count] < shortest:
+    while count < times.size and times[count] <= paid:
         kept *= 1.0 - shares[count]
         count += 1
     yielded = carry - log(kept) / longest
@@ -96,41 +108,29 @@ def _analyse_task(
         _take_given(rows, outputs[1], source, state)
     _blank(given, rows, state, outputs)
     market, ahead = (1.0 if put else -1.0, rate, carry, kept), (times[:count], shares[:count])
-    for attempt in range(_ATTEMPTS):
-        least, most = _starts(state, source[VOL])
-        if most == 0.0:
-            return
-        rough = attempt == 1
-        if rough:
-            least, most = _LOWEST * scalar_exp(_BELOW), cap
-        cells = 1 + int(log(most / least) / (2.0 * _CELL if rough else _CELL))
-        width = max(log(most / least) / cells, 1e-9)
-        for cell in range(cells):
-            ln_low = log(least) + cell * width
-            reach = (ln_low - _BELOW, ln_low + width + _ABOVE, shortest, longest)
-            waiting = _members(rough, log(least), width, cell, cells, state, source[VOL])
+    places = (seats(source[VOL]), np.zeros(rows.size, np.bool_))
+    for _ in range(_ATTEMPTS):
+        for seat in range(highest(state, places[0]), -1, -1):  # downwards, as most starts are too high
+            waiting = members(seat, state, places[0])
+            reach = (*bracket(seat), span[0], longest, paid)
             if waiting.size:
                 fill_tables(market, ahead, reach, memory[0], memory[1])
             for i in waiting:
-                _search(
-                    given, rough, rows[i], i, market, reach, quotes, limits, source, state, outputs, memory
-                )
+                rest = (source, state, places, outputs, memory)
+                _search(given, rows[i], i, market, reach, quotes, limits, rest)
     for i in range(rows.size):
         if state[i] == LOOK_AGAIN:
             _write(given, rows[i], NOT_CONVERGED, market, limits, 1.0, 1.0, memory[3], outputs)
 
 
 @loop
-def _gather(rows: Any, quotes: Any, source: Any) -> Any:
-    """Copy what `normalise` reads, and return the shortest and the longest time."""
+def _gather(rows: Any, quotes: Any, source: Any) -> None:
+    """Copy what `normalise` reads."""
     price, spot, strike, years = quotes
-    shortest, longest = np.inf, 0.0
     for i in range(rows.size):
         row = rows[i]
         source[VALUE, i], source[SPOT, i] = price[row], spot[row]
         source[SCALE, i], source[YEARS, i] = strike[row], years[row]
-        shortest, longest = min(shortest, years[row]), max(longest, years[row])
-    return shortest, longest
 
 
 @loop
@@ -141,7 +141,7 @@ def _take_given(rows: Any, vol: Any, source: Any, state: Any) -> None:
             at = vol[rows[i]]
             known = 0.0 < at < np.inf
             state[i] = LOOK_AGAIN if known else MISSING_INPUT
-            source[VOL, i] = max(at, _LOWEST) if known else 1.0
+            source[VOL, i] = max(at, LOWEST) if known else 1.0
 
 
 @loop
@@ -159,57 +159,33 @@ def _blank(given: bool, rows: Any, state: Any, outputs: Any) -> None:
 
 
 @loop
-def _starts(state: Any, vol: Any) -> Any:
-    """Return the lowest and the highest start of the rows that wait; infinity and 0 where none does."""
-    least, most = np.inf, 0.0
-    for i in range(state.size):
-        if state[i] == LOOK_AGAIN:
-            least, most = min(least, vol[i]), max(most, vol[i])
-    return least, most
-
-
-@loop
-def _members(every: bool, ln_least: float, width: float, cell: int, cells: int, state: Any, vol: Any) -> Any:
-    """Return the places of the rows that wait and start in a cell, or of all that wait."""
-    place = np.empty(state.size, np.int64)
-    count = 0
-    for i in range(state.size):
-        if state[i] == LOOK_AGAIN:
-            own = min(int((log(vol[i]) - ln_least) / width), cells - 1)
-            if every or own == cell:
-                place[count] = i
-                count += 1
-    return place[:count]
-
-
-@loop
 def _search(
     given: bool,
-    rough: bool,
     row: int,
     i: int,
     market: Any,
     reach: Any,
     quotes: Any,
     limits: Any,
-    source: Any,
-    state: Any,
-    outputs: Any,
-    memory: Any,
+    rest: Any,
 ) -> None:
-    """Search one row and write it, or where its start was too far off a better one."""
+    """Search one row in its cell and write it, or send it to the next where its volatility lies there.
+
+    What has come up does not go down again, or two cells that disagree would send it on for ever.
+    """
     price, spot, strike, years = quotes
-    tables, _, work, found = memory
-    start = min(max(source[VOL, i], scalar_exp(reach[0])), scalar_exp(reach[1]))
+    source, state, (seat, risen), outputs, (tables, _, work, found) = rest
+    bottom, top = edges(seat[i])
+    start = source[VOL, i] if given else min(max(source[VOL, i], bottom), top)
     at, wanted = (spot[row] / strike[row], years[row]), price[row] / strike[row]
     status = _newton(given, limits[1], market, at, wanted, start, reach, tables, work, found)
-    if status == LOOK_AGAIN:
-        return
-    if rough and status == SOLVED:
-        source[VOL, i] = found[0]
-        return
-    state[i] = status
-    _write(given, row, status, market, limits, spot[row], strike[row], found, outputs)
+    if not given and top <= found[0] <= limits[1]:
+        seat[i], risen[i] = seat[i] + 1, True
+    elif not given and found[0] < bottom and seat[i] > 0 and not risen[i]:
+        seat[i] -= 1
+    else:
+        state[i] = NOT_CONVERGED if status == LOOK_AGAIN else status
+        _write(given, row, state[i], market, limits, spot[row], strike[row], found, outputs)
 
 
 @loop

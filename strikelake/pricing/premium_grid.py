@@ -2,7 +2,8 @@
 
 What is kept of two grids (`grid_kernels`) is American less European value, whose errors are small and partly
 cancel; the European part of a row is exact. The premium of a row is interpolated by cubics in z and in
-ln(vol), and linearly in time.
+ln(vol), and linearly in the root of the time that is left behind the last dividend: just before an ex-date,
+waiting for it is worth what the spot may move until then.
 """
 
 from __future__ import annotations
@@ -31,13 +32,14 @@ def fill_tables(market: Any, owed: Any, reach: Any, tables: Any, scratch: Any) -
     owed
         Years to expiration, ascending, and share of each dividend; both (d,).
     reach
-        Logarithms of the lowest and the highest volatility; the shortest and the longest time.
+        Logarithms of the lowest and the highest volatility; the shortest and the longest time, and the time
+        of the last of the dividends, 0 where there is none.
     tables, scratch
         (4, POINTS, LANES) and (2, POINTS, LANES).
     """
     side, rate, carry, _ = market
     times, shares = owed
-    ln_low, ln_high, shortest, longest = reach
+    ln_low, ln_high, shortest, longest, _ = reach
     vols = np.empty(LANES)
     for k in range(LANES):
         vols[k] = scalar_exp(ln_low + (ln_high - ln_low) * k / (LANES - 1))
@@ -124,9 +126,10 @@ def value_at(
     `market` and `reach` are those of `fill_tables`, `work` is (8, 4).
     """
     side, rate, carry, kept = market
-    ln_low, ln_high, shortest, longest = reach
+    ln_low, ln_high, shortest, longest, paid = reach
     per_lane = (LANES - 1) / (ln_high - ln_low)
-    blend = (years - shortest) / (longest - shortest) if longest > shortest else 1.0
+    least = scalar_sqrt(shortest - paid)
+    blend = (scalar_sqrt(max(years - paid, 0.0)) - least) / (scalar_sqrt(longest - paid) - least)
     s, bond = vol * scalar_sqrt(years), scalar_exp(-rate * years)
     stock = spot * kept * scalar_exp(-carry * years)
     d1 = log(stock / bond) / s + 0.5 * s

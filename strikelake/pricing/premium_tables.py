@@ -209,7 +209,7 @@ def fill_tables(rates: Any, carries: Any, of_carry: Any, reaches: Any, nodes: An
     of_carry
         Whether rho is the slope in the yield: the rows are calls; (c,).
     reaches
-        ln(vol) at -1 and 1, and the shortest and longest time of a cell's rows; (c, 4).
+        ln(vol) at -1 and 1, and the shortest and longest time of a cell; (c, 4).
     nodes
         `boundary_nodes.Nodes`.
     tables

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     Rows = NDArray[np.int64]
 
-_RATIO = log(1.1)  # times of one task differ by no more than a tenth
+_RATIO = log(1.05)  # times of one task differ by no more than a twentieth
 _BUCKETS = 4_096
+_SHORTEST, _LONGEST = 1e-9, 1e9
 _TASK_COST = 300  # rows that cost as much as a boundary
 _PIECE = 32_768  # work of a piece, in rows, so that what is found on the way stays in the processor's cache
 _PIECES = 8  # parts per thread, so that none waits long for the last
@@ -59,9 +60,7 @@ class Tasks:
 
 def make_tasks(rows: Rows, group: NDArray[np.integer], put: NDArray[np.bool_], years: FloatArray) -> Tasks:
     """Return the chosen rows by group, side and time; all columns have the length of the whole chain."""
-    with np.errstate(all="ignore"):
-        scale = np.log(np.clip(np.nan_to_num(years[rows]), 1e-9, 1e9)) / _RATIO
-    bucket = np.floor(scale).astype(np.int64) + _BUCKETS // 2
+    bucket = _buckets(years[rows]) + _BUCKETS // 2
     key = (group[rows].astype(np.int64) * 2 + put[rows]) * _BUCKETS + bucket
     if np.any(key[1:] < key[:-1]):
         sorting = np.argsort(key, kind="stable")
@@ -70,6 +69,18 @@ def make_tasks(rows: Rows, group: NDArray[np.integer], put: NDArray[np.bool_], y
         np.r_[0, np.flatnonzero(key[1:] != key[:-1]) + 1, len(key)] if len(key) else np.zeros(1, np.int64)
     )
     return Tasks(np.ascontiguousarray(rows, dtype=np.int64), starts.astype(np.int64))
+
+
+def _buckets(years: FloatArray) -> Rows:
+    """Return the power of 1.05 that each time lies above, so that no time depends on the others'."""
+    held = np.clip(np.nan_to_num(years), _SHORTEST, _LONGEST)
+    return np.floor(np.log(held) / _RATIO).astype(np.int64)
+
+
+def time_edges(years: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the shortest and the longest time that a task with rows of these times may have."""
+    below = _buckets(years)
+    return np.exp(below * _RATIO), np.exp((below + 1) * _RATIO)
 
 
 def in_threads(work: Callable[[int, int], None], pieces: Sequence[tuple[int, int]], threads: int) -> None:
@@ -104,7 +115,8 @@ def run_american(
     given
         Whether `found.vol` holds volatilities; values then go to `found.error`.
     """
-    from strikelake.pricing.american_search import TaskTerms, analyse_tasks
+    from strikelake.pricing.american_cells import TaskTerms
+    from strikelake.pricing.american_search import analyse_tasks
 
     puts = columns[1][tasks.firsts()] < 0.0
 
@@ -135,6 +147,7 @@ def run_paying(
 
     price, sign, spot, strike, years = columns
     puts = sign[tasks.firsts()] < 0.0
+    spans = _spans(years[tasks.firsts()], dividends[0])
 
     def work(first: int, last: int) -> None:
         dividend_tasks(
@@ -145,6 +158,7 @@ def run_paying(
             puts,
             *rates,
             *dividends,
+            spans,
             tasks.order,
             price,
             spot,
@@ -155,3 +169,13 @@ def run_paying(
         )
 
     in_threads(work, tasks.pieces(threads), threads)
+
+
+def _spans(years: FloatArray, times: FloatArray) -> FloatArray:
+    """Return each task's shortest and longest time and the last dividend's, 0 without; (tasks, 3).
+
+    `years` is of one row of each task; all have the same dividends ahead.
+    """
+    paid = np.max(np.where(times < years[:, None], times, 0.0), axis=1, initial=0.0)
+    shortest, longest = time_edges(years)
+    return np.column_stack([np.maximum(shortest, paid), longest, paid])

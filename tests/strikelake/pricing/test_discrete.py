@@ -167,3 +167,21 @@ def test_bad_rows_beside_good_ones_have_a_reason():
     found = analyse_chain(paid, -1, 100.0, strike, years, [1] * 6, _terms(american=True))
     expected = ["solved", "non_positive_price", "missing_input", "below_intrinsic", "above_bound", "expired"]
     assert found.status.tolist() == expected
+
+
+def test_no_row_depends_on_which_others_there_are():
+    rng = np.random.default_rng(6)
+    sign, group, size = rng.choice([1.0, -1.0], 300), rng.integers(0, 2, 300), 300
+    vol = np.array([0.14, 0.5])[group] * np.exp(rng.normal(0.0, 0.4, size))
+    years = np.array([0.21, 0.36])[group] - rng.uniform(0.0, 0.0007, size)
+    strike = 100.0 * np.exp(rng.normal(0.0, 1.2, size) * vol * np.sqrt(years))
+    paid = price_chain(sign, 100.0, strike, years, vol, group, _terms(american=True))
+    paid = np.round(paid, 2) + rng.choice([0.0, 0.0, 0.02, 0.3], size)
+    whole = analyse_chain(paid, sign, 100.0, strike, years, group, _terms(american=True))
+    for share in (0.03, 0.3, 1.0):
+        some = rng.permutation(size)[: int(share * size)]
+        market = (sign[some], 100.0, strike[some], years[some], group[some])
+        part = analyse_chain(paid[some], *market, _terms(american=True))
+        assert np.array_equal(part.code, whole.code[some])
+        for ours, theirs in zip(part.columns()[1:], whole.columns()[1:], strict=True):
+            np.testing.assert_allclose(ours, theirs[some], rtol=1e-12, atol=0.0)
