@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -57,16 +58,17 @@ def up(
         sandbox = local_market.started(
             folder / "market", seed=seed, sessions=sessions, symbols=symbol, port=port, detached=detach
         )
-    sandbox.save(state)
-    _print_variables(sandbox)
-    if detach:
-        return
-    Console(stderr=True).print("# paste these into another shell; Ctrl-C here stops the market", style="dim")
-    try:
-        sandbox.process.wait()
-    finally:
-        sandbox.stop()
-        state.unlink(missing_ok=True)
+    with ExitStack() as at_the_end:
+        if not detach:
+            # Before anybody is told of the market: a signal may come at once.
+            at_the_end.callback(state.unlink, missing_ok=True)
+            at_the_end.callback(sandbox.stop)
+        sandbox.save(state)
+        _print_variables(sandbox)
+        if not detach:
+            words = "# paste these into another shell; Ctrl-C here stops the market"
+            Console(stderr=True).print(words, style="dim")
+            sandbox.process.wait()
 
 
 @sandbox_app.command()
