@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _GREEKS = ("delta", "gamma", "vega", "theta", "rho")
 _PARITY = "parity"
 
-METHOD = "chain solver 3"
+METHOD = "chain solver 4"
 """Goes up when the same inputs would give other volatilities."""
 
 

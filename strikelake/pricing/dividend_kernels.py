@@ -19,7 +19,7 @@ from strikelake.pricing.american_kernels import COLUMNS, LOWEST, SCALE, VALUE, n
 from strikelake.pricing.dividend_cells import bracket, edges, highest, members, seats
 from strikelake.pricing.elementary import loop
 from strikelake.pricing.grid_kernels import LANES, POINTS
-from strikelake.pricing.premium_grid import fill_tables, value_at
+from strikelake.pricing.premium_grid import MOMENTS, fill_tables, value_at
 from strikelake.pricing.premium_kernels import SPOT, VOL, YEARS
 from strikelake.pricing.statuses import (
     ABOVE_CAP,
@@ -71,7 +71,8 @@ def dividend_tasks(
     """
     quotes, limits = (price, spot, strike, years), (tick, cap)
     outputs = (code, vol, error, delta, gamma, vega, theta, rho)
-    memory = (np.empty((4, POINTS, LANES)), np.empty((2, POINTS, LANES)), np.empty((8, 4)), np.empty(6))
+    shape = (MOMENTS, POINTS, LANES)
+    memory = (np.empty((2, *shape)), np.empty(shape), np.empty((8, 4)), np.empty(6))
     for task in range(first, last):
         rows = order[starts[task] : starts[task + 1]]
         rated = (puts[task], rates[task], carries[task])

@@ -30,6 +30,7 @@ STEP = 2.0 * REACH / (POINTS - 1)
 """Standard deviations between two points."""
 
 _STARTING = 4  # implicit half steps
+_FEWEST = 2  # steps between two dates
 _SAME = 1e-10  # of the time: two dates so near are one
 
 
@@ -120,23 +121,24 @@ def solve_grid(
     side: float,
     rate: float,
     carry: float,
-    shortest: float,
-    longest: float,
+    moments: Any,
     times: Any,
     shares: Any,
     vols: Any,
-    early: Any,
-    late: Any,
+    values: Any,
 ) -> None:
-    """Write V / K at the shortest and the longest time, (POINTS, LANES).
+    """Write V / K at some moments, (moments, POINTS, LANES).
 
     Parameters
     ----------
     side
         1 for a put, -1 for a call.
+    moments
+        Years to expiration, ascending.
     times, shares
         Dividends ahead: years to expiration, ascending, and share of the price; (d,).
     """
+    longest = moments[-1]
     shape, root = (POINTS, LANES), scalar_sqrt(longest)
     payoff, value, scratch = np.empty(shape), np.empty(shape), (np.empty(shape), np.empty(shape))
     drift, moved, spot = np.empty(LANES), np.empty(LANES), np.empty(LANES)
@@ -148,11 +150,9 @@ def solve_grid(
             payoff[i, k] = max(side * (1.0 - scalar_exp(side * (i * STEP - REACH) * s)), 0.0)
     value[:] = payoff
     least = payoff if american else np.full(shape, -np.inf)
-    now, kept, paid = 0.0, 1.0, 0
-    while True:
-        stop = times[paid] if paid < times.size else longest
-        if now < shortest < stop:
-            stop = shortest
+    now, kept, paid, done = 0.0, 1.0, 0, 0
+    while done < moments.size:
+        stop = min(times[paid], moments[done]) if paid < times.size else moments[done]
         if stop - now > _SAME * longest:
             market = (american, side, rate, carry, longest, kept)
             _march(market, now, stop, drift, spot, least, scratch, value)
@@ -163,11 +163,9 @@ def solve_grid(
             _pay(moved, least, scratch[0], value)
             kept *= 1.0 - shares[paid]
             paid += 1
-        if stop == shortest:
-            early[:] = value
-        if stop == longest:
-            break
-    late[:] = value
+        while done < moments.size and stop == moments[done]:
+            values[done] = value
+            done += 1
 
 
 @loop
@@ -182,7 +180,7 @@ def _march(
     american, side, rate, carry, longest, kept = market
     right, pivot = scratch
     low, up, edge = np.empty(LANES), np.empty(LANES), np.empty(LANES)
-    steps = max(4, round(STEPS * (stop - now) / longest))
+    steps = max(_FEWEST, round(STEPS * (stop - now) / longest))
     half = _STARTING if now == 0.0 else 0
     dt = (stop - now) / steps
     for step in range(half + steps - half // 2):

@@ -2,8 +2,9 @@
 
 What is kept of two grids (`grid_kernels`) is American less European value, whose errors are small and partly
 cancel; the European part of a row is exact. The premium of a row is interpolated by cubics in z and in
-ln(vol), and linearly in the root of the time that is left behind the last dividend: just before an ex-date,
-waiting for it is worth what the spot may move until then.
+ln(vol), and between some moments linearly in the root of the time that is left behind the last dividend: just
+before an ex-date, waiting for it is worth what the spot may move until then, and far in the money there is a
+day from which on waiting pays.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ import numpy as np
 from strikelake.pricing.elementary import loop, normal
 from strikelake.pricing.grid_kernels import LANES, POINTS, REACH, STEP, solve_grid
 
+MOMENTS = 5
+"""Times that are tabulated, from a task's shortest to its longest."""
+
 _BUMP = 1e-4
 
 
 @loop
 def fill_tables(market: Any, owed: Any, reach: Any, tables: Any, scratch: Any) -> None:
-    """Write the premium at the shortest and longest time, and its slope in the rate less the European one.
+    """Write the premium at each moment, and its slope in the rate less the European one.
 
     Parameters
     ----------
@@ -35,41 +39,26 @@ def fill_tables(market: Any, owed: Any, reach: Any, tables: Any, scratch: Any) -
         Logarithms of the lowest and the highest volatility; the shortest and the longest time, and the time
         of the last of the dividends, 0 where there is none.
     tables, scratch
-        (4, POINTS, LANES) and (2, POINTS, LANES).
+        (2, MOMENTS, POINTS, LANES) and (MOMENTS, POINTS, LANES).
     """
     side, rate, carry, _ = market
-    times, shares = owed
-    ln_low, ln_high, shortest, longest, _ = reach
-    vols = np.empty(LANES)
+    ln_low, ln_high, shortest, longest, paid = reach
+    vols, moments = np.empty(LANES), np.empty(MOMENTS)
     for k in range(LANES):
         vols[k] = scalar_exp(ln_low + (ln_high - ln_low) * k / (LANES - 1))
+    first, last = scalar_sqrt(shortest - paid), scalar_sqrt(longest - paid)
+    for k in range(MOMENTS):
+        moments[k] = paid + (first + (last - first) * k / (MOMENTS - 1)) ** 2
     bump = 0.0
     for level in range(2):
-        early, late = tables[2 * level], tables[2 * level + 1]
-        for american in (True, False):
-            solve_grid(
-                american,
-                side,
-                rate + bump,
-                carry,
-                shortest,
-                longest,
-                times,
-                shares,
-                vols,
-                scratch[0],
-                scratch[1],
-            )
-            if american:
-                early[:], late[:] = scratch[0], scratch[1]
-            else:
-                early -= scratch[0]
-                late -= scratch[1]
+        for american, values in ((True, tables[level]), (False, scratch)):
+            solve_grid(american, side, rate + bump, carry, moments, *owed, vols, values)
+        tables[level] -= scratch
         bump = _BUMP
-    for time in range(2):
+    for m in range(MOMENTS):
         for i in range(POINTS):
             for k in range(LANES):
-                tables[2 + time, i, k] = (tables[2 + time, i, k] - tables[time, i, k]) / _BUMP
+                tables[1, m, i, k] = (tables[1, m, i, k] - tables[0, m, i, k]) / _BUMP
 
 
 @loop
@@ -100,19 +89,18 @@ def _look_up(table: Any, i: int, j: int, by_z: Any, by_vol: Any, out: Any) -> No
 
 
 @loop
-def _premium_at(
-    z: float, lane: float, blend: float, early: Any, late: Any, by_z: Any, by_vol: Any, out: Any, other: Any
-) -> None:
-    """Write a table's value, slopes and curvature at a place, between two times."""
+def _premium_at(z: float, lane: float, moment: float, table: Any, work: Any) -> None:
+    """Write a table's value, slopes and curvature at a place, between two times, to row 6 of `work`."""
+    by_z, by_vol, out, later = work[0:3], work[3:6], work[6], work[7]
     i = min(max(floor((z + REACH) / STEP), 1), POINTS - 3)
     j = min(max(floor(lane), 1), LANES - 3)
     _weights((z + REACH) / STEP - i, by_z)
     _weights(lane - j, by_vol)
-    _look_up(late, i, j, by_z, by_vol, out)
-    if blend < 1.0:
-        _look_up(early, i, j, by_z, by_vol, other)
-        for k in range(4):
-            out[k] = blend * out[k] + (1.0 - blend) * other[k]
+    m = min(max(floor(moment), 0), MOMENTS - 2)
+    _look_up(table[m], i, j, by_z, by_vol, out)
+    _look_up(table[m + 1], i, j, by_z, by_vol, later)
+    for k in range(4):
+        out[k] += (moment - m) * (later[k] - out[k])
     out[1] /= STEP
     out[2] /= STEP * STEP
 
@@ -129,7 +117,8 @@ def value_at(
     ln_low, ln_high, shortest, longest, paid = reach
     per_lane = (LANES - 1) / (ln_high - ln_low)
     least = scalar_sqrt(shortest - paid)
-    blend = (scalar_sqrt(max(years - paid, 0.0)) - least) / (scalar_sqrt(longest - paid) - least)
+    passed = (scalar_sqrt(max(years - paid, 0.0)) - least) / (scalar_sqrt(longest - paid) - least)
+    moment = min(passed, 1.0) * (MOMENTS - 1)
     s, bond = vol * scalar_sqrt(years), scalar_exp(-rate * years)
     stock = spot * kept * scalar_exp(-carry * years)
     d1 = log(stock / bond) / s + 0.5 * s
@@ -144,11 +133,11 @@ def value_at(
     z, lane = side * log(spot) / wide, (log(vol) - ln_low) * per_lane
     if abs(z) >= REACH - 2.0 * STEP:
         return
-    _premium_at(z, lane, blend, tables[0], tables[1], work[0:3], work[3:6], work[6], work[7])
+    _premium_at(z, lane, moment, tables[0], work)
     slope = side * work[6, 1] / wide
     found[0] += work[6, 0]
     found[1] += slope / spot
     found[2] += (work[6, 2] / (wide * wide) - slope) / (spot * spot)
     found[3] += (work[6, 3] * per_lane - z * work[6, 1]) / vol
-    _premium_at(z, lane, blend, tables[2], tables[3], work[0:3], work[3:6], work[6], work[7])
+    _premium_at(z, lane, moment, tables[1], work)
     found[4] += work[6, 0]

@@ -125,6 +125,16 @@ def test_quantlibs_grid_gives_back_the_volatility(sign, days, schedule):
     assert found.vol == pytest.approx(vol, abs=1.5e-4)
 
 
+def test_a_put_far_in_the_money_knows_the_day_from_which_waiting_for_the_dividend_pays():
+    days, schedule = 182, [(30, 0.005), (121, 0.005)]  # thirty days of interest on 135.80 cost what it pays
+    strike, vol = np.array([135.8, 150.0, 167.84, 202.6]), np.array([0.2, 0.3, 0.4, 0.4])
+    expected = [_quantlib(-1.0, k, days, v, schedule) for k, v in zip(strike, vol, strict=True)]
+    owed = Dividends(np.zeros(2, int), (days - np.array([30, 121])) / 365, np.full(2, 0.005))
+    terms = Terms(np.array([0.043]), np.zeros(1), np.array([True]), owed)
+    found = price_chain(-1.0, 100.0, strike, days / 365, vol, np.zeros(4, int), terms)
+    assert found == pytest.approx(expected, abs=0.004)
+
+
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_american_rows_go_round_and_their_greeks_are_slopes(sign):
     at = {"sign": sign, "spot": 100.0, "strike": 104.0, "years": 0.5, "vol": 0.3}
