@@ -5,7 +5,6 @@ BENCHES := startup ingest query scoring live pricing features audit sandbox
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 # Numba notices a change of the file it compiles, not of what is compiled into it: a name of the sources' content does.
 # The commands name the same folder (flows.kernels): CRC-32, which gzip ends with.
-export NUMBA_CACHE_DIR ?= $(CURDIR)/.cache/numba-$(shell export LC_ALL=C; cat strikelake/vendors/*.py strikelake/pricing/*.py strikelake/sandbox/*.py | gzip -1 | tail -c 8 | od -An -N4 -tu4 | tr -d ' ')
 export MPLCONFIGDIR ?= $(CURDIR)/.cache/matplotlib
 
 .DEFAULT_GOAL := help

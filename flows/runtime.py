@@ -7,7 +7,6 @@ import os
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from flows import kernels
 from flows.services import answers, prefect_server
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ def prefect_api(settings: Settings, *, home: str, verbose: bool = False) -> Iter
         Whether Prefect's own log is printed.
     """
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO" if verbose else "CRITICAL")
-    kernels.keep(settings)
     logging.basicConfig(level=settings.logging.level if verbose else "WARNING", format="%(message)s")
     url = os.environ.get("PREFECT_API_URL", _SERVED)
     with ExitStack() as stack:

@@ -8,9 +8,9 @@ import numpy as np
 def compile_kernels() -> None:
     """Call each compiled function of this package once, on a few rows.
 
-    The first call after an install compiles for some tens of seconds and leaves the result in
-    NUMBA_CACHE_DIR; from then on this takes less than a second. `python -m strikelake.pricing.warm` does it
-    in a process of its own.
+    The first call after an install compiles for some tens of seconds and leaves the result beside the
+    sources, or in NUMBA_CACHE_DIR; from then on this takes less than a second. It can be done in a process of
+    its own: `python -m strikelake.pricing.warm`.
     """
     from strikelake.pricing import american
     from strikelake.pricing.analytics import analyse

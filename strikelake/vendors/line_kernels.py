@@ -2,7 +2,7 @@
 
 A line is *plain* when every value in it is written the usual way and keeps the bounds of its table. Plain
 lines are parsed here, exactly; all others are only found here, and parsed and judged one by one elsewhere.
-Nothing is compiled at import: numba does it at the first call and keeps the result in NUMBA_CACHE_DIR.
+Nothing is compiled at import: numba does it at the first call and keeps the result.
 Functions take arrays one by one, for numba counts references to those in a tuple again at every access.
 """
 

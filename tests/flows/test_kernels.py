@@ -1,7 +1,5 @@
 """Kernels compiled beside other work: who needs them waits, and only then."""
 
-import os
-import re
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -24,10 +22,7 @@ class Child:
 
 
 @pytest.fixture
-def settings(monkeypatch, tmp_path):
-    # Set first, so that whatever is set on the way is undone.
-    monkeypatch.setenv("NUMBA_CACHE_DIR", "")
-    monkeypatch.delenv("NUMBA_CACHE_DIR")
+def settings(tmp_path):
     return SimpleNamespace(path=lambda relative: tmp_path / relative)
 
 
@@ -60,12 +55,3 @@ def test_nobody_waits_where_nothing_is_compiled(child, settings):
         pass
     kernels.ready()
     assert child.waits == 0
-
-
-def test_kernels_are_kept_by_their_sources(settings, tmp_path, monkeypatch):
-    kernels.keep(settings)
-    kept = os.environ["NUMBA_CACHE_DIR"]
-    assert re.fullmatch(rf"{tmp_path}/\.cache/numba-\d+", kept)
-    monkeypatch.setenv("NUMBA_CACHE_DIR", "elsewhere")
-    kernels.keep(settings)
-    assert os.environ["NUMBA_CACHE_DIR"] == "elsewhere"

@@ -1,18 +1,20 @@
-"""The cache of compiled functions: what two processes write at once is not mixed up."""
+"""The cache of compiled functions: not mixed up by processes, and compiled anew when a source changes."""
 
+import importlib
 import sys
 
 import numba
 import pytest
 from numba.core.caching import IndexDataCacheFile
 
+from strikelake import compiled
 from strikelake.compiled import njit
 
 
 @pytest.fixture
 def two_processes(tmp_path):
     """Two processes' views of one function's cache, by class."""
-    path, stamp = str(tmp_path), (1.0, 10)
+    path, stamp = str(tmp_path), "a state of the sources"
 
     def views(kind):
         return kind(path, "f-1.py311", stamp), kind(path, "f-1.py311", stamp)
@@ -68,6 +70,44 @@ def test_a_later_process_finds_the_code(tmp_path, monkeypatch):
         assert (module.double(2), module.double(2.5)) == (4, 5.0)
         hits.append(sum(module.double.stats.cache_hits.values()))
     assert hits == [0, 2]
+
+
+INNER = """from strikelake.compiled import njit
+{constant}
+
+@njit(inline='always')
+def inner(x):
+    return x + LEVEL
+"""
+OUTER = """from strikelake.compiled import njit
+from package_of_kernels.inner import inner
+
+
+@njit(cache=True)
+def outer(x):
+    return inner(x)
+"""
+
+
+@pytest.mark.parametrize("constant", ["LEVEL = {}\n", "from package_of_kernels.constants import LEVEL\n"])
+def test_what_is_compiled_into_a_function_compiles_it_anew_when_it_changes(constant, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(compiled, "_ROOT", tmp_path)
+    package = tmp_path / "package_of_kernels"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "outer.py").write_text(OUTER)
+    found = []
+    for level in (1.0, 1.0, 20.0):
+        (package / "inner.py").write_text(INNER.format(constant=constant.format(level)))
+        (package / "constants.py").write_text(f"LEVEL = {level}\n")
+        for name in [name for name in sys.modules if name.startswith("package_of_kernels")]:
+            del sys.modules[name]
+        importlib.invalidate_caches()
+        outer = importlib.import_module("package_of_kernels.outer").outer
+        found.append((outer(0.5), sum(outer.stats.cache_hits.values())))
+    assert found == [(1.5, 0), (1.5, 1), (20.5, 0)]
+    assert len(list(package.glob("__pycache__/outer.outer-*.nbc"))) == 1
 
 
 def test_without_a_cache_it_is_numbas():
