@@ -4,7 +4,7 @@
 natural there, and prints the best milliseconds and the rows of: its chain on DAY, and SYMBOL on all days.
 """
 
-import sys
+import argparse
 import time
 from pathlib import Path
 
@@ -40,4 +40,7 @@ def tell(read, repeats: int) -> None:  # noqa: ANN001 - a script of one page
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__)
+    for argument in ("store", "files", "root", "symbol", "day", "repeats"):
+        parser.add_argument(argument)
+    main(**vars(parser.parse_args()))

@@ -3,6 +3,7 @@
 Run ``python benchmarks/fit_coefficients.py``. It takes seconds, needs mpmath, and writes nothing.
 """
 
+import argparse
 import math
 import sys
 from functools import partial
@@ -21,6 +22,7 @@ LARGE = 25  # beyond it the asymptotic series of the Mills ratio has more digits
 
 def main() -> int:
     """Print the fits."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     mpmath.mp.dps = DIGITS
     half, low, high = mpmath.log(2) / 2, mpmath.sqrt(0.5), mpmath.sqrt(2)
     of_mills, of_exp, of_ln = ROUGH_DEGREES

@@ -6,6 +6,7 @@ order, splits OCC symbols and commits; the peers check nothing. CPU is the whole
 rounds in turn; memory is that of a process of its own, which imports no peer and no Prefect.
 """
 
+import argparse
 import statistics
 import subprocess
 import sys
@@ -45,7 +46,9 @@ OCC = r"O:([A-Z][A-Z0-9.]*?)(\d{6})([CP])(\d{8})$"
 
 def main() -> int:
     """Print the table and return the exit status."""
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else ROWS
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rows", nargs="?", type=int, default=ROWS, help="of the file (default: %(default)s)")
+    rows = parser.parse_args().rows
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for seed, day in enumerate(DAYS):

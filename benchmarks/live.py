@@ -11,6 +11,7 @@ import sys
 
 sys.path.pop(0)  # this folder, whose features.py would stand in for the package of that name
 
+import argparse
 import os
 import tempfile
 import time
@@ -147,6 +148,7 @@ class Round:
 
 def main() -> int:
     """Trade, print the tables and return the exit status."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     missed = []
     with tempfile.TemporaryDirectory() as folder, prepared(Path(folder)) as (sandbox, lake):
         day = sandbox.live_session

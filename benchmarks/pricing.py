@@ -1,12 +1,13 @@
 """Prices into volatilities and Greeks: speed and error of every model, beside named packages.
 
-Run ``make bench-pricing``. It prints the tables, and exits with 1 when a target is missed, naming it. Speeds
-are rows per second of one core's processor time, whole array, statuses included. Errors are against 40-digit
-arithmetic (European), QuantLib's accurate QdFp engine (American), and QuantLib's grid (discrete dividends).
+Speeds are rows per second of one core's processor time, whole array, statuses included. Errors are against
+40-digit arithmetic (European), QuantLib's accurate QdFp engine (American), and QuantLib's grid (discrete
+dividends). ``make bench-pricing`` runs every part. Exits with 1 where a target is missed, and names it.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -19,33 +20,35 @@ from pricing_markets import (
     american_option,
     american_reference,
     dividend_reference,
-    european_rows,
+    european_market,
     exact_vol,
     flat,
     groups_of,
 )
 from pricing_peers import EUROPEAN, attempt
 
-from strikelake.pricing import american
-from strikelake.pricing.analytics import analyse
-from strikelake.pricing.chain import Dividends, Terms, analyse_chain, price_chain
+from strikelake.pricing import american, chain, european
+from strikelake.pricing.discrete import Dividends
+from strikelake.pricing.options import Chain, Options
 from strikelake.pricing.statuses import STATUSES
+from strikelake.pricing.terms import Terms
 from strikelake.pricing.warm import compile_kernels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 BASIS_POINT, CENT = 1e-4, 0.01
-MARKET = ("price", "sign", "spot", "strike", "years", "rate", "dividend_yield")
+MARKET = ("sign", "spot", "strike", "years", "rate", "dividend_yield")
 Target = tuple[str, float, float, bool]
 
 
 def main() -> int:
     """Print the tables and return the exit status."""
+    given = arguments()
     start = time.perf_counter()
     compile_kernels()
     print(f"kernels compiled or loaded in {time.perf_counter() - start:.1f} s\n")
-    targets = [*european(), *american_rows(), *dividends(), *day()]
+    targets = [target for part in given.parts or PARTS for target in PARTS[part](given)]
     print(f"\n{'target':<62}{'seen':>10}{'wanted':>11}")
     missed = []
     for what, seen, wanted, at_least in targets:
@@ -61,6 +64,32 @@ def main() -> int:
     return 1 if missed else 0
 
 
+def arguments() -> argparse.Namespace:
+    """Return what the command line asks for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="a quick look: python benchmarks/pricing.py european --rows 200000 --exact 100",
+    )
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} (default: all)")
+    sizes = {
+        "rows": (1_000_000, "European rows"),
+        "exact": (1_500, "of them compared with 40 digits"),
+        "groups": (200, "American groups of 1,000 rows each; a fifth of them with dividends"),
+        "reference": (4_000, "American prices by QuantLib"),
+        "day": (4_000_000, "minute bars of the day"),
+        "threads": (2, "threads that price the day"),
+    }
+    for name, (default, what) in sizes.items():
+        parser.add_argument(
+            f"--{name}", type=int, default=default, metavar="N", help=f"{what} (default: {default:,})"
+        )
+    given = parser.parse_args()
+    if unknown := [part for part in given.parts if part not in PARTS]:
+        parser.error(f"there is no part {unknown[0]}: choose from {', '.join(PARTS)}")
+    return given
+
+
 def seconds(call: Callable[[], object], rounds: int = 5) -> float:
     """Return the least processor time of some calls."""
     times = []
@@ -71,20 +100,21 @@ def seconds(call: Callable[[], object], rounds: int = 5) -> float:
     return min(times)
 
 
-def european() -> list[Target]:
+def european_rows(given: argparse.Namespace) -> list[Target]:
     """Compare European volatilities."""
-    rows = european_rows(1_000_000)
-    market = [rows[name] for name in MARKET]
-    rate = len(rows["price"]) / seconds(lambda: analyse(*market)) / 1e6
-    found = analyse(*market)
-    some = np.flatnonzero((found.code == 0) & (found.vega > CENT))[:1_500]
+    rows = european_market(given.rows)
+    paid, market = rows["price"], [rows[name] for name in MARKET]
+    rate = len(paid) / seconds(lambda: european.analyse(paid, Options(*market))) / 1e6
+    found = european.analyse(paid, Options(*market))
+    some = np.flatnonzero((found.code == 0) & (found.vega > CENT))[: given.exact]
     exact = np.array([exact_vol({name: column[i] for name, column in rows.items()}) for i in some])
     worst = np.max(np.abs(found.vol[some] - exact))
     print(
         f"{'European':<26}{'M rows/s':>10}{'max error':>12}{'no number':>11}   against 40 digits, vega > 0.01"
     )
     print(f"{'ours, with 5 Greeks':<26}{rate:>10.2f}{worst:>12.1e}{0:>11d}")
-    for name, (call, count) in EUROPEAN.items():
+    for name, (call, most) in EUROPEAN.items():
+        count = min(most, given.rows)
         part = {key: column[:count] for key, column in rows.items()}
         answer = attempt(call, part)
         if isinstance(answer, str):
@@ -96,7 +126,8 @@ def european() -> list[Target]:
         speed = count / seconds(lambda call=call, part=part: attempt(call, part), 3) / 1e6
         inside = some[some < count]
         error = np.abs(answer[inside] - exact[: len(inside)])
-        print(f"{name:<26}{speed:>10.3f}{np.nanmax(error):>12.1e}{int(np.isnan(error).sum()):>11d}")
+        worst_of = np.nanmax(error, initial=0.0)
+        print(f"{name:<26}{speed:>10.3f}{worst_of:>12.1e}{int(np.isnan(error).sum()):>11d}")
     unknown = sum(code not in range(len(STATUSES)) for code in np.unique(found.code))
     return [
         ("European IV and Greeks, M rows/s and core", rate, 25.0, True),
@@ -110,16 +141,14 @@ def european() -> list[Target]:
     ]
 
 
-def american_rows() -> list[Target]:
+def american_rows(given: argparse.Namespace) -> list[Target]:
     """Compare American volatilities with continuous carry."""
-    chain, terms = groups_of(1_000, 200)
-    market = [chain[name] for name in ("sign", "spot", "strike", "years")]
-    paid = price_chain(*market, chain["vol"], chain["group"], terms)
-    rate = len(paid) / seconds(lambda: analyse_chain(paid, *market, chain["group"], terms), 3) / 1e6
-    rows = american_reference(4_000)
-    found = american.analyse(
-        rows["price"], rows["sign"], 100.0, rows["strike"], rows["years"], RATE, rows["dividend_yield"]
-    )
+    options, vol = groups_of(1_000, given.groups)
+    paid = chain.price(options, vol)
+    rate = len(paid) / seconds(lambda: chain.analyse(paid, options), 3) / 1e6
+    rows = american_reference(given.reference)
+    quoted = Options(rows["sign"], 100.0, rows["strike"], rows["years"], RATE, rows["dividend_yield"])
+    found = american.analyse(rows["price"], quoted)
     telling = rows["price"] - np.maximum(rows["sign"] * (100.0 - rows["strike"]), 0.0) > CENT
     solved = telling & (found.code == 0)
     error = np.abs(found.vol - rows["vol"])[solved] / BASIS_POINT
@@ -129,7 +158,8 @@ def american_rows() -> list[Target]:
     }
     print(f"\n{'American':<26}{'M rows/s':>10}{'p99, bp':>10}{'max, bp':>10}   against QdFp accurate")
     print(f"{'ours, with 5 Greeks':<26}{rate:>10.3f}{p99:>10.3f}{worst:>10.2f}   {by_status}")
-    quantlib = 200 / seconds(lambda: quantlib_vols(rows, 200), 1) / 1e6
+    some = min(200, given.reference)
+    quantlib = some / seconds(lambda: quantlib_vols(rows, some), 1) / 1e6
     print(f"{'QuantLib QdFp, Brent':<26}{quantlib:>10.5f}")
     baw = attempt(baw_vols, rows)
     if isinstance(baw, str):
@@ -185,7 +215,7 @@ def baw_vols(rows: dict[str, np.ndarray]) -> np.ndarray:
     return np.asarray(total) / np.sqrt(rows["years"])  # it returns vol times the root of time
 
 
-def dividends() -> list[Target]:
+def dividends(given: argparse.Namespace) -> list[Target]:
     """Compare American volatilities with discrete dividends, near the money and farther out."""
     print(f"\n{'Discrete dividends':<34}{'+-1.5 sd':>10}{'+-2.5 sd':>10}   worst, vol bp, against a grid")
     near = 0.0
@@ -198,12 +228,14 @@ def dividends() -> list[Target]:
                 f"{side:<5}{days:>4} days, {schedule!s:<18}"[:34].ljust(34)
                 + f"{worst[0]:>10.2f}{worst[1]:>10.2f}"
             )
-    chain, terms = groups_of(1_000, 40)
-    owed = Dividends(np.arange(40), np.full(40, 0.01), np.full(40, 0.005))
-    terms = Terms(terms.rate, np.zeros(40), terms.american, owed)
-    market = [chain[name] for name in ("sign", "spot", "strike", "years")]
-    paid = price_chain(*market, chain["vol"], chain["group"], terms)
-    rate = len(paid) / seconds(lambda: analyse_chain(paid, *market, chain["group"], terms), 2) / 1e6
+    plain, vol = groups_of(1_000, max(given.groups // 5, 1))
+    own = plain.terms
+    count = len(own.rate)
+    owed = Dividends(np.arange(count), np.full(count, 0.01), np.full(count, 0.005))
+    terms = Terms(own.rate, np.zeros(count), own.american, owed)
+    options = Chain(plain.sign, plain.spot, plain.strike, plain.years, plain.group, terms)
+    paid = chain.price(options, vol)
+    rate = len(paid) / seconds(lambda: chain.analyse(paid, options), 2) / 1e6
     print(f"{rate:.3f} M rows/s and core, 1,000 rows per group and side")
     return [("discrete dividends, vol bp within +-1.5 deviations", near, 1.5, False)]
 
@@ -221,16 +253,25 @@ def dividend_error(
     when, share = np.array(schedule).T
     owed = Dividends(np.zeros(len(when), np.int64), years - when / 365, share)
     terms = Terms(np.array([RATE]), np.zeros(1), np.array([True]), owed)
-    found = analyse_chain(paid, sign, 100.0, strike, years, np.zeros(8, np.int64), terms)
+    found = chain.analyse(paid, Chain(sign, 100.0, strike, years, 0, terms))
     telling = (paid - np.maximum(sign * (100.0 - strike), 0.0) > CENT) & (found.code == 0)
     return float(np.max(np.abs(found.vol - vol)[telling] / BASIS_POINT, initial=0.0))
 
 
-def day() -> list[Target]:
+def day(given: argparse.Namespace) -> list[Target]:
     """Price a simulated day of all listed options through the lake step."""
-    report = run(4_000_000, threads=2)
+    report = run(given.day, threads=given.threads)
     unknown = report.rows - sum(n for status, n in report.by_status.items() if status in STATUSES)
     return [("rows of the day without a status", float(unknown), 0, False)]
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], list[Target]]] = {
+    "european": european_rows,
+    "american": american_rows,
+    "dividends": dividends,
+    "day": day,
+}
+"""By name, in the order of the tables."""
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ import polars as pl
 from pipelines.analytics import AnalyticsReport, analyse
 from strikelake.calendar import NS_PER_MINUTE, session
 from strikelake.lake.store import Lake
-from strikelake.pricing import black_scholes
+from strikelake.pricing import european
+from strikelake.pricing.options import Options
 from strikelake.schemas import table
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ DAY, MINUTES, UNDERLYINGS, RATE = date(2025, 6, 10), 390, 3_000, 0.043
 EXPIRATIONS = tuple(date(2025, 6, 13) + timedelta(weeks=weeks) for weeks in (0, 1, 2, 3, 6, 10, 14, 32, 84))
 SHARE, QUARTER = 0.005, 91  # of the price that a payer pays, every so many days
 PHASES = {
-    "pricing.chain.analyse_chain": "solving (carry and rows)",
+    "pricing.chain.analyse": "solving (carry and rows)",
     "pipelines.underlying.with_underlying": "as-of join of the underlying",
     "pipelines.carry.pairs_of": "pairs near the money",
     "pipelines.terms.series_of": "terms of the series",
@@ -170,7 +171,7 @@ def options(
     call = rng.random(rows) < 0.5  # noqa: PLR2004 - as many puts
     ahead = np.where(next_ex > 0, 1, 0)[number] * np.maximum(1 + (days - next_ex[number]) // QUARTER, 0)
     kept = spot * (1.0 - SHARE) ** ahead
-    paid = black_scholes.price(np.where(call, 1.0, -1.0), kept, strike, years, RATE, vol)
+    paid = european.price(Options(np.where(call, 1.0, -1.0), kept, strike, years, RATE), vol)
     frame = pl.DataFrame({"strike": strike, "close": np.maximum(np.round(paid, 2), 0.01)}).with_columns(
         date=pl.lit(DAY),
         underlying=tickers().gather(number),

@@ -7,14 +7,15 @@ import numpy as np
 import QuantLib as ql  # noqa: N813 - as its own examples do
 from scipy.interpolate import CubicSpline
 
-from strikelake.pricing import black_scholes
-from strikelake.pricing.chain import Terms
+from strikelake.pricing import european
+from strikelake.pricing.options import Chain, Options
+from strikelake.pricing.terms import Terms
 
 TODAY, DAY_COUNT = ql.Date(2, 1, 2026), ql.Actual365Fixed()
 RATE = 0.043
 
 
-def european_rows(rows: int, seed: int = 7) -> dict[str, np.ndarray]:
+def european_market(rows: int, seed: int = 7) -> dict[str, np.ndarray]:
     """Return rows of many underlyings: minutes to two years, most strikes within three deviations."""
     rng = np.random.default_rng(seed)
     days = rng.choice([0, 1, 2, 4, 7, 14, 21, 30, 45, 60, 90, 150, 240, 365, 500, 730], rows)
@@ -30,7 +31,7 @@ def european_rows(rows: int, seed: int = 7) -> dict[str, np.ndarray]:
         "rate": np.full(rows, RATE),
         "dividend_yield": rng.choice([0.0, 1.0], rows) * rng.uniform(0, 0.04, rows),
     }
-    return {"price": black_scholes.price(**market, vol=vol), **market, "vol": vol}
+    return {"price": european.price(Options(**market), vol), **market, "vol": vol}
 
 
 def exact_black(row: dict[str, float], vol: mpmath.mpf) -> mpmath.mpf:
@@ -134,8 +135,8 @@ def dividend_reference(
     return float(CubicSpline(at, value)(np.log(100.0)))
 
 
-def groups_of(rows: int, groups: int, seed: int = 5) -> tuple[dict[str, np.ndarray], Terms]:
-    """Return a chain of as many rows in each group and side: one underlying, expiration and session each."""
+def groups_of(rows: int, groups: int, seed: int = 5) -> tuple[Chain, np.ndarray]:
+    """Return a chain with as many rows in each group, and its volatilities."""
     rng = np.random.default_rng(seed)
     group = np.repeat(np.arange(groups), rows)
     base, days = rng.uniform(0.15, 0.7, groups), rng.choice([7, 30, 90, 180, 365], groups)
@@ -144,11 +145,4 @@ def groups_of(rows: int, groups: int, seed: int = 5) -> tuple[dict[str, np.ndarr
     strike = np.round(100.0 * np.exp(rng.normal(0, 1.0, group.size) * vol * np.sqrt(years)) * 2) / 2
     terms = Terms(np.full(groups, RATE), rng.uniform(0.005, 0.05, groups), np.ones(groups, np.bool_))
     sign = np.where(group % 2 == 0, 1.0, -1.0)
-    return {
-        "sign": sign,
-        "spot": np.full(group.size, 100.0),
-        "strike": strike,
-        "years": years,
-        "vol": vol,
-        "group": group,
-    }, terms
+    return Chain(sign, np.full(group.size, 100.0), strike, years, group, terms), vol

@@ -126,4 +126,13 @@ def attempt(call: Callable[[Market], np.ndarray], market: Market) -> np.ndarray 
     except ModuleNotFoundError as error:
         return f"not installed ({error.name})"
     except Exception as error:  # noqa: BLE001 - whatever a peer raises is its line of the table
-        return f"fails: {type(error).__name__}: {str(error)[:60]}"
+        return f"fails: {type(error).__name__}: {shortened(error)}"
+
+
+def shortened(error: Exception) -> str:
+    """Return the first telling words of a message that may be pages long."""
+    words = " ".join(str(error).split())
+    return words if len(words) <= _MESSAGE else words[:_MESSAGE].rsplit(" ", 1)[0] + " ..."
+
+
+_MESSAGE = 60

@@ -3,6 +3,7 @@
 Run ``python benchmarks/scoring.py``. It exits with 1 if ONNX is not faster for every kind.
 """
 
+import argparse
 import sys
 import time
 from collections.abc import Callable
@@ -20,6 +21,7 @@ MISSING_SHARE = 0.05
 
 def main() -> int:
     """Print the table and return the exit status."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     rng = np.random.default_rng(0)
     X = rng.normal(size=(N_ROWS, N_FEATURES)).astype(np.float32)
     y = (rng.random(N_ROWS) < 1 / (1 + np.exp(-X[:, 0]))).astype(np.int64)

@@ -21,7 +21,8 @@ import numpy as np
 import polars as pl
 
 from pipelines.slices import decision_times
-from strikelake.pricing.chain import analyse_chain
+from strikelake.pricing import chain
+from strikelake.pricing.options import Chain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -163,9 +164,8 @@ def _newton(pairs: pl.DataFrame, series: Series, start: FloatArray, threads: int
     used, group = np.unique(pairs["series"].to_numpy(), return_inverse=True)
     terms = series.terms(used, start[used])
     spot, strike, years = (pairs[name].to_numpy() for name in ("spot", "strike", "years"))
-    ones = np.ones(len(pairs))
     call, put = (
-        analyse_chain(pairs[side].to_numpy(), sign * ones, spot, strike, years, group, terms, threads=threads)
+        chain.analyse(pairs[side], Chain(sign, spot, strike, years, group, terms), threads=threads)
         for side, sign in (("call", 1.0), ("put", -1.0))
     )
     with np.errstate(all="ignore"):

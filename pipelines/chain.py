@@ -9,8 +9,8 @@ import polars as pl
 
 from pipelines.rates import newest_curve
 from strikelake.contracts import expiry_ns
-from strikelake.pricing.greeks import greeks
-from strikelake.pricing.implied_vol import implied_vol
+from strikelake.pricing import european
+from strikelake.pricing.options import Options
 from strikelake.pricing.rates import interpolate, years_between
 
 if TYPE_CHECKING:
@@ -98,10 +98,9 @@ def _solve(chain: pl.DataFrame, asof: int, rate: float) -> list[pl.Series]:
     )
     sign = np.where((chain["option_type"] == "C").to_numpy(), 1.0, -1.0)
     years = years_between(asof, chain["expiry_ns"].to_numpy())
-    vol = implied_vol(price, sign, spot, strike, years, rate).vol
-    delta = greeks(sign, spot, strike, years, rate, vol).delta
+    found = european.analyse(price, Options(sign, spot, strike, years, rate))
     return [
         pl.Series("years", years),
-        pl.Series("implied_vol", vol).fill_nan(None),
-        pl.Series("delta", delta).fill_nan(None),
+        pl.Series("implied_vol", found.vol).fill_nan(None),
+        pl.Series("delta", found.delta).fill_nan(None),
     ]

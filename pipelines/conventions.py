@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from strikelake.pricing.black_scholes import price as european_price
-from strikelake.pricing.chain import Terms, analyse_chain, value_chain
-from strikelake.pricing.greeks import greeks
-from strikelake.pricing.tree import STEPS, tree_rate, tree_values, tree_vol
+from strikelake.pricing import chain, european, tree
+from strikelake.pricing.options import Chain, Options
+from strikelake.pricing.terms import Terms
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,7 +44,7 @@ AXES = {
         "none": "no dividends and no carry",
         "fitted": "another forward",
     },
-    "model": {"own": "", "european": "European", "tree": f"tree of {STEPS} steps"},
+    "model": {"own": "", "european": "European", "tree": f"tree of {tree.STEPS} steps"},
 }
 """What can differ: the alternatives of each input by name, ours first, and what to call the others."""
 
@@ -149,55 +148,46 @@ class Valuer:
 
     def vols(self, how: Convention, rows: Rows) -> FloatArray:
         """Return what the rows' prices imply; NaN where nothing."""
-        price, sign, spot, strike, years = self._inputs(how, rows)
-        group, terms = self._terms(how, rows)
+        prices, options = self._prices(how, rows), self._options(how, rows)
         if how.model != "tree":
-            return analyse_chain(price, sign, spot, strike, years, group, terms).vol
-        carry = terms.carry(group, years)
-        rate, early = terms.rate[group], terms.american[group]
-        return tree_vol(price, sign, spot, strike, years, rate, carry, american=early)
+            return chain.analyse(prices, options).vol
+        return tree.implied_vol(prices, options.options(), american=options.american())
 
     def statuses(self, rows: Rows) -> NDArray[np.object_]:
         """Return what became of each row solved as ours."""
-        price, sign, spot, strike, years = self._inputs(OURS, rows)
-        group, terms = self._terms(OURS, rows)
-        return analyse_chain(price, sign, spot, strike, years, group, terms).status
+        return chain.analyse(self._prices(OURS, rows), self._options(OURS, rows)).status
 
     def greeks(self, how: Convention, rows: Rows, vol: FloatArray) -> dict[str, FloatArray]:
         """Return the plain derivatives at given volatilities, by name."""
-        _, sign, spot, strike, years = self._inputs(how, rows)
-        group, terms = self._terms(how, rows)
-        if how.model != "tree":
-            found = value_chain(sign, spot, strike, years, vol, group, terms)
-            return {name: getattr(found, name) for name in GREEKS}
-        carry = terms.carry(group, years)
-        rate, early = terms.rate[group], terms.american[group]
-        values = tree_values(sign, spot, strike, years, rate, vol, carry, american=early)
-        return {name: getattr(values, name) for name in GREEKS}
+        options = self._options(how, rows)
+        if how.model == "tree":
+            found = tree.greeks(options.options(), vol, american=options.american())
+        else:
+            found = chain.greeks(options, vol)
+        return {name: getattr(found, name) for name in GREEKS}
 
     def rates(self, how: Convention, rows: Rows, vol: FloatArray) -> FloatArray:
         """Return the rate at which each row's price gives a volatility; not for our own model."""
-        price, sign, spot, strike, years = self._inputs(how, rows)
-        group, terms = self._terms(how, rows)
-        carry = terms.carry(group, years)
+        prices, options = self._prices(how, rows), self._options(how, rows)
         if how.model == "tree":
-            early = terms.american[group]
-            return tree_rate(price, sign, spot, strike, years, vol, carry, american=early)
-        rate = np.zeros(rows.size)
+            return tree.implied_rate(prices, options.options(), vol, american=options.american())
+        own, rate = options.options(), np.zeros(rows.size)
         with np.errstate(all="ignore"):
             for _ in range(_NEWTON_STEPS):
-                gap = european_price(sign, spot, strike, years, rate, vol, carry) - price
-                rate = rate - gap / greeks(sign, spot, strike, years, rate, vol, carry).rho
+                at = Options(own.sign, own.spot, own.strike, own.years, rate, own.dividend_yield)
+                rate = rate - (european.price(at, vol) - prices) / european.greeks(at, vol).rho
         return rate
 
-    def _inputs(self, how: Convention, rows: Rows) -> tuple[FloatArray, ...]:
-        chain = self.chain
-        names = (f"price_{how.price}", f"spot_{how.spot}", "strike", f"years_{how.clock}")
-        price, spot, strike, years = (chain.column(name)[rows] for name in names)
-        sign = np.where((chain.rows["option_type"] == "C").to_numpy(), 1.0, -1.0)[rows]
-        return price, sign, spot, strike, years
+    def _prices(self, how: Convention, rows: Rows) -> FloatArray:
+        return self.chain.column(f"price_{how.price}")[rows]
 
-    def _terms(self, how: Convention, rows: Rows) -> tuple[Rows, Terms]:
+    def _options(self, how: Convention, rows: Rows) -> Chain:
+        names = (f"spot_{how.spot}", "strike", f"years_{how.clock}")
+        spot, strike, years = (self.chain.column(name)[rows] for name in names)
+        sign = np.where((self.chain.rows["option_type"] == "C").to_numpy(), 1.0, -1.0)[rows]
+        return Chain(sign, spot, strike, years, self.chain.rows["series"].to_numpy()[rows], self._terms(how))
+
+    def _terms(self, how: Convention) -> Terms:
         series, carry = self.chain.series, self.chain.carry[how.spot]
         every = np.arange(carry.size)
         if how.carry == "fitted" and self.fitted is not None:
@@ -210,6 +200,4 @@ class Valuer:
             rate = np.full(carry.size, self.flat if how.rate == "flat" else 0.0)
         american = np.zeros(carry.size, np.bool_) if how.model == "european" else own.american
         dividends = None if how.carry == "none" else own.dividends
-        return self.chain.rows["series"].to_numpy()[rows], Terms(
-            rate, own.dividend_yield, american, dividends
-        )
+        return Terms(rate, own.dividend_yield, american, dividends)

@@ -11,7 +11,6 @@ from pipelines.slices import decision_times
 from pipelines.terms import SERIES
 from pipelines.underlying import implied_of
 from strikelake.lake.joins import newest_known
-from strikelake.pricing.chain import forwards
 from strikelake.pricing.rates import years_between
 from strikelake.schemas import table
 
@@ -78,7 +77,7 @@ def _observed(
     years = years_between(asof, found["settles_ns"].to_numpy())
     terms = series.terms(found["series"].to_numpy(), used)
     entries = np.arange(len(found))
-    forward = forwards(spot.fill_null(np.nan).to_numpy(), years, entries, terms)
+    forward = terms.forwards(entries, spot.fill_null(np.nan).to_numpy(), years)
     estimated = found["carry"].is_not_null().to_numpy()
     method = np.select(
         [estimated | implied, (found["dividends"] > 0).to_numpy()], ["implied", "dividends"], "none"

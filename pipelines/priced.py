@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from strikelake.pricing.chain import analyse_chain, forwards
+from strikelake.pricing import chain
+from strikelake.pricing.options import Chain
 from strikelake.pricing.statuses import STATUSES
 from strikelake.schemas import table
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pipelines.terms import Series
     from strikelake.pricing.analytics import Analytics
     from strikelake.pricing.arrays import FloatArray
+    from strikelake.pricing.terms import Terms
 
 _GREEKS = ("delta", "gamma", "vega", "theta", "rho")
 _PARITY = "parity"
@@ -48,23 +50,18 @@ def price_rows(rows: pl.DataFrame, series: Series, carry: Carry, bar: str, threa
     """
     rows = rows.sort("series", "occ_symbol", "ts_ns")
     group, terms_series, terms_carry, implied = _groups(rows, carry)
-    terms = series.terms(terms_series, terms_carry)
-    spot, strike, years = (
-        rows[name].fill_null(np.nan).to_numpy() for name in ("underlying_price", "strike", "years")
-    )
-    sign = np.where((rows["option_type"] == "C").to_numpy(), 1.0, -1.0)
+    options = options_of(rows, group, series.terms(terms_series, terms_carry))
 
     def solve(name: str) -> Analytics:
-        price = rows[name].fill_null(np.nan).to_numpy()
-        return analyse_chain(price, sign, spot, strike, years, group, terms, threads=threads)
+        return chain.analyse(rows[name].fill_null(np.nan).to_numpy(), options, threads=threads)
 
     found = solve("price")
-    known = np.isfinite(spot)
+    known = np.isfinite(options.spot)
     numbers = {
         "implied_vol": found.vol,
         "iv_error": found.error,
         **{name: getattr(found, name) for name in _GREEKS},
-        "forward": np.where(known & (years > 0.0), forwards(spot, years, group, terms), np.nan),
+        "forward": np.where(known & (options.years > 0.0), options.forwards(), np.nan),
         "carry": np.where(known, terms_carry[group], np.nan),
     }
     owing = series.frame["dividends"].to_numpy()[terms_series[group]] > 0
@@ -83,6 +80,15 @@ def price_rows(rows: pl.DataFrame, series: Series, carry: Carry, bar: str, threa
         style=pl.when("european").then(pl.lit("european")).otherwise(pl.lit("american")),
     )
     return priced.select(columns.keys())
+
+
+def options_of(rows: pl.DataFrame, group: NDArray[np.int64], terms: Terms) -> Chain:
+    """Return option rows as a chain: their underlying_price, strike, years and option_type, nulls as NaN."""
+    spot, strike, years = (
+        rows[name].fill_null(np.nan).to_numpy() for name in ("underlying_price", "strike", "years")
+    )
+    sign = np.where((rows["option_type"] == "C").to_numpy(), 1.0, -1.0)
+    return Chain(sign, spot, strike, years, group, terms)
 
 
 def _groups(

@@ -16,7 +16,8 @@ from pipelines.predict import predict
 from strikelake.calendar import NS_PER_MINUTE
 from strikelake.contracts import OptionContract, expiry_ns
 from strikelake.decide import DayState, decide
-from strikelake.pricing.black_scholes import price
+from strikelake.pricing import european
+from strikelake.pricing.options import Options
 from strikelake.pricing.rates import years_between
 from strikelake.strategy.signals import Signal, decision_times, exit_time
 
@@ -85,7 +86,7 @@ def _quotes(day: Session, asof: int, prices: Mapping[str, float], plan: SessionP
     for name, spot in prices.items():
         strikes = np.unique(np.round(_STRIKES * spot, 2))
         for kind, sign in kinds:
-            fair = price(sign, spot, strikes, years, plan.rate, _VOL)
+            fair = european.price(Options(sign, spot, strikes, years, plan.rate), _VOL)
             for strike, bid in zip(strikes.tolist(), fair.tolist(), strict=True):
                 symbol = OptionContract(name, expiration, kind, Decimal(str(strike))).occ_symbol
                 rows.append((symbol, name, expiration, kind, strike, asof, bid, bid * _SPREAD))

@@ -28,7 +28,8 @@ def broadcast(**inputs: ArrayLike) -> tuple[FloatArray, ...]:
     Raises
     ------
     ValueError
-        When the shapes do not fit together, or `sign` holds anything but +1, -1 and NaN.
+        When an input holds no numbers, the shapes do not fit together, or `sign` holds anything but +1, -1
+        and NaN.
 
     Examples
     --------
@@ -36,7 +37,7 @@ def broadcast(**inputs: ArrayLike) -> tuple[FloatArray, ...]:
     >>> spot.tolist()
     [100.0, 100.0]
     """
-    arrays = {name: np.asarray(value, dtype=np.float64) for name, value in inputs.items()}
+    arrays = {name: as_floats(name, value) for name, value in inputs.items()}
     given = tuple(arrays.values())
     try:
         same = np.broadcast_arrays(*given)
@@ -49,6 +50,20 @@ def broadcast(**inputs: ArrayLike) -> tuple[FloatArray, ...]:
         _check_signs(arrays["sign"].ravel())
     # A view of a broadcast scalar warns when it is written to; the array itself does not.
     return tuple(own if own.shape == view.shape else view for own, view in zip(given, same, strict=True))
+
+
+def as_floats(name: str, value: ArrayLike) -> FloatArray:
+    """Return one input as a float64 array; the same where it is one.
+
+    Raises
+    ------
+    ValueError
+        When it holds something that is no number; the message names it.
+    """
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} holds something that is no number ({error}): pass numbers") from error
 
 
 def _check_signs(sign: FloatArray) -> None:
@@ -96,7 +111,7 @@ def in_blocks(
     def block(first: int) -> None:
         rows = slice(first, first + BLOCK)
         work(
-            *(_contiguous(column[rows]) for column in inputs),
+            *(contiguous(column[rows]) for column in inputs),
             *(column[rows] for column in outputs),
         )
 
@@ -109,7 +124,7 @@ def in_blocks(
         list(pool.map(block, starts))
 
 
-def _contiguous(column: FloatArray) -> FloatArray:
+def contiguous(column: FloatArray) -> FloatArray:
     """Return a column without gaps.
 
     One row of a scalar that was broadcast has none, and yet numpy warns whoever asks whether it may be

@@ -6,280 +6,219 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from strikelake.pricing.analytics import Analytics, check_limits, look_again
-from strikelake.pricing.arrays import FloatArray, broadcast, flat, in_blocks
+from strikelake.pricing import european
+from strikelake.pricing.analytics import Analytics, check_limits
+from strikelake.pricing.arrays import FloatArray, contiguous
 from strikelake.pricing.discrete import Dividends
+from strikelake.pricing.greeks import Greeks
+from strikelake.pricing.options import Chain, Options
 from strikelake.pricing.statuses import MISSING_INPUT, SOLVED
 from strikelake.pricing.tasks import make_tasks, run_american, run_paying
 from strikelake.pricing.terms import Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import ArrayLike, NDArray
 
     Rows = NDArray[np.int64]
 
-
 _ONE_BOUNDARY, _EUROPEAN, _GRID = range(3)
+_ANY_TICK, _ANY_VOL = 0.01, np.inf  # limits where volatilities are given
 
-__all__ = ["Dividends", "Terms", "analyse_chain", "forwards", "price_chain", "value_chain"]
+__all__ = ["Chain", "Dividends", "Terms", "analyse", "greeks", "price"]
 
 
-def forwards(spot: ArrayLike, years: ArrayLike, group: ArrayLike, terms: Terms) -> FloatArray:
-    """Return the forward to the settlement of each row.
+def price(chain: Chain, vol: ArrayLike, threads: int = 1) -> FloatArray:
+    """Return prices in dollars per share at given volatilities.
 
-    Examples
-    --------
-    >>> terms = Terms(np.array([0.05]), np.zeros(1), np.array([True]))
-    >>> forwards(100.0, [0.0, 1.0], 0, terms).round(3).tolist()
-    [100.0, 105.127]
+    Parameters and errors are those of `strikelake.pricing.european.price`. An expired option and one without
+    volatility are worth what exercising them, now or at expiration, pays; NaN where an input is missing or
+    outside its range.
     """
-    columns, index = _columns(group, terms, spot=spot, years=years)
-    spot_, years_ = columns
-    growth = np.exp((terms.rate - terms.dividend_yield)[index] * years_)
-    return np.asarray(spot_ * growth * terms.kept(index, years_))
+    chain, (vols,) = chain.beside(vol=vol)
+    value = _valued(chain, vols, threads).error
+    sign, spot, strike, years = chain.columns()
+    index = chain.group.reshape(-1)
+    still = np.flatnonzero(((years == 0.0) | (vols == 0.0)) & chain.terms.american[index])
+    rate, carry = chain.terms.rate[index[still]], chain.terms.dividend_yield[index[still]]
+    ended = Options(sign[still], spot[still], strike[still], years[still], rate, carry)
+    value[still] = np.maximum(european.price(ended, vols[still]), sign[still] * (spot[still] - strike[still]))
+    return value.reshape(chain.shape)
 
 
-def analyse_chain(
-    price: ArrayLike,
-    sign: ArrayLike,
-    spot: ArrayLike,
-    strike: ArrayLike,
-    years: ArrayLike,
-    group: ArrayLike,
-    terms: Terms,
-    tick: float = 0.01,
-    cap: float = 10.0,
-    threads: int = 1,
+def greeks(chain: Chain, vol: ArrayLike, threads: int = 1) -> Greeks:
+    """Return delta, gamma, vega, theta and rho at given volatilities.
+
+    Parameters and errors are those of `strikelake.pricing.european.greeks`. Where exercising now is best they
+    are those of the exercise value.
+    """
+    chain, (vols,) = chain.beside(vol=vol)
+    found = _valued(chain, vols, threads).reshape(chain.shape)
+    return Greeks(found.delta, found.gamma, found.vega, found.theta, found.rho)
+
+
+def analyse(
+    prices: ArrayLike, chain: Chain, tick: float = 0.01, cap: float = 10.0, threads: int = 1
 ) -> Analytics:
     """Return implied volatilities with their Greeks, each row by its group's terms.
 
-    Parameters
-    ----------
-    price, sign, spot, strike, years, tick, cap, threads
-        As in `strikelake.pricing.analytics.analyse`; columns of one length (n,).
-    group
-        Index into `terms`; (n,) whole numbers. Rows in any order, sorted by group is fastest.
-    terms
-        Rate, yield and style of each group.
+    Parameters and errors are those of `strikelake.pricing.european.analyse`.
 
     Returns
     -------
     Analytics
-        (n,), every row with a status (`strikelake.pricing.american.analyse`). Where a group's rate or yield
-        is NaN its rows are missing_input.
-
-    Raises
-    ------
-    ValueError
-        When lengths differ, `sign` is neither +1 nor -1, a group is not in `terms`, or `tick`, `cap` or
-        `threads` is not positive.
+        Every row with a status (`strikelake.pricing.american.analyse`). Where a group's rate or yield is NaN
+        its rows are missing_input.
 
     Examples
     --------
     >>> terms = Terms(np.array([0.05, 0.05]), np.zeros(2), np.array([True, False]))
-    >>> analyse_chain([6.09, 6.09], -1, 100.0, 100.0, 1.0, [0, 1], terms).vol.round(3).tolist()
+    >>> analyse([6.09, 6.09], Chain(-1, 100.0, 100.0, 1.0, [0, 1], terms)).vol.round(3).tolist()
     [0.2, 0.214]
     """
     check_limits(tick, cap)
-    columns, index = _columns(group, terms, price=price, sign=sign, spot=spot, strike=strike, years=years)
-    found = Analytics.empty(index.size)
-    rows, european, grid = _by_model(columns[1], columns[4], index, terms)
-    _on_grid(grid, columns, index, terms, found, (tick, cap, threads), given=False)
-    _analyse_european(european, columns, index, terms, found, (tick, cap, threads))
-    _american(rows, columns, index, terms, found, (tick, cap, threads), given=False)
+    chain, (paid,) = chain.beside(price=prices)
+    found = Analytics.empty(paid.size)
+    job = _Job(chain, paid, found, given=False, tick=tick, cap=cap, threads=threads)
+    one_boundary, of_european, on_grid = job.by_model()
+    job.run_grid(on_grid)
+    job.analyse_european(of_european)
+    job.run_one_boundary(one_boundary)
+    return found.reshape(chain.shape)
+
+
+def _valued(chain: Chain, vol: FloatArray, threads: int) -> Analytics:
+    """Return Greeks, (n,), with the value of each row in place of `error`."""
+    found = Analytics.empty(vol.size)
+    found.vol[:] = vol
+    job = _Job(chain, vol, found, given=True, tick=_ANY_TICK, cap=_ANY_VOL, threads=threads)
+    one_boundary, of_european, on_grid = job.by_model()
+    job.run_grid(on_grid)
+    job.run_one_boundary(one_boundary)
+    job.value_european(of_european)
     return found
 
 
-def value_chain(
-    sign: ArrayLike,
-    spot: ArrayLike,
-    strike: ArrayLike,
-    years: ArrayLike,
-    vol: ArrayLike,
-    group: ArrayLike,
-    terms: Terms,
-    threads: int = 1,
-) -> Analytics:
-    """Return the Greeks of each row at a given volatility, and its value in place of `error`.
+class _Job:
+    """One call's rows: `found` is filled by those of each model in turn.
 
-    Parameters are those of `analyse_chain`; `code` is 0 where there are numbers.
+    `given` says that volatilities are known, which then stand in the place of prices.
     """
-    from strikelake.pricing.european_kernels import greeks_rows, price_rows
 
-    columns, index = _columns(group, terms, vol=vol, sign=sign, spot=spot, strike=strike, years=years)
-    found = Analytics.empty(index.size)
-    found.vol[:] = columns[0]
-    rows, european, grid = _by_model(columns[1], columns[4], index, terms)
-    _on_grid(grid, columns, index, terms, found, (0.01, np.inf, threads), given=True)
-    _american(rows, columns, index, terms, found, (0.01, np.inf, threads), given=True)
-    vol_, *market = (np.ascontiguousarray(column[european]) for column in columns)
-    rate, carry = terms.rate[index[european]], terms.carry(index[european], market[3])
-    inputs = [*market, rate, vol_, carry]
-    numbers = [np.empty(european.size) for _ in range(6)]
-    in_blocks(price_rows, inputs, numbers[:1], threads=threads)
-    in_blocks(greeks_rows, inputs, numbers[1:], threads=threads)
-    with np.errstate(invalid="ignore"):
-        numbers[4] -= (carry - terms.dividend_yield[index[european]]) * market[1] * numbers[1]
-    for column, values in zip(found.columns()[2:], numbers, strict=True):
-        column[european] = values
-    found.code[european] = np.where(np.isnan(numbers[0]), MISSING_INPUT, SOLVED)
-    return found
+    def __init__(
+        self,
+        chain: Chain,
+        first: FloatArray,
+        found: Analytics,
+        *,
+        given: bool,
+        tick: float,
+        cap: float,
+        threads: int,
+    ) -> None:
+        self._columns = [first.copy() if 0 in first.strides else contiguous(first), *chain.columns()]
+        self._terms, self._index = chain.terms, chain.group.reshape(-1)
+        self._found, self._given = found, given
+        self._tick, self._cap, self._threads = tick, cap, threads
 
+    def by_model(self) -> tuple[Rows, Rows, Rows]:
+        """Return the rows with one exercise boundary, European rows, and rows for the grid.
 
-def price_chain(
-    sign: ArrayLike,
-    spot: ArrayLike,
-    strike: ArrayLike,
-    years: ArrayLike,
-    vol: ArrayLike,
-    group: ArrayLike,
-    terms: Terms,
-    threads: int = 1,
-) -> FloatArray:
-    """Return the price of each row at a given volatility.
+        Those of the grid have dividends ahead, or two boundaries; `exercise_boundary` proves which have how
+        many.
+        """
+        terms, index, sign, years = self._terms, self._index, self._columns[1], self._columns[4]
+        early = np.asarray(terms.american, np.bool_)
+        early = early & np.isfinite(terms.rate) & np.isfinite(terms.dividend_yield)
+        kinds = []
+        # A call is a put with rate and yield exchanged.
+        for rate, carry in ((terms.rate, terms.dividend_yield), (terms.dividend_yield, terms.rate)):
+            one = (rate > 0.0) | ((rate == 0.0) & (carry < 0.0))
+            two = (rate < 0.0) & (carry < rate)
+            kinds.append(np.where(early & one, _ONE_BOUNDARY, np.where(early & two, _GRID, _EUROPEAN)))
+        kind = np.where(sign < 0.0, kinds[0][index], kinds[1][index])
+        if terms.dividends is not None:
+            kind[(terms.kept(index, years) < 1.0) & early[index]] = _GRID
+        kind[np.isnan(sign)] = _EUROPEAN
+        one, of_european, grid = (np.flatnonzero(kind == each) for each in (_ONE_BOUNDARY, _EUROPEAN, _GRID))
+        return one, of_european, grid
 
-    Parameters are those of `analyse_chain`. An expired option and one without volatility are worth what
-    exercising them, now or at expiration, pays; NaN where an input is missing or outside its range.
-    """
-    from strikelake.pricing.european_kernels import price_rows
+    def run_one_boundary(self, rows: Rows) -> None:
+        """Solve or value rows whose early exercise has one boundary."""
+        if not rows.size:
+            return
+        tasks = make_tasks(rows, self._index, self._columns[1] < 0.0, self._columns[4])
+        rates = self._rates(self._index[tasks.firsts()])
+        run_american(
+            tasks,
+            self._columns,
+            rates,
+            self._found,
+            given=self._given,
+            tick=self._tick,
+            cap=self._cap,
+            threads=self._threads,
+        )
 
-    columns, index = _columns(group, terms, vol=vol, sign=sign, spot=spot, strike=strike, years=years)
-    vol_, sign_, spot_, strike_, years_ = columns
-    value = value_chain(sign_, spot_, strike_, years_, vol_, index, terms, threads).error
-    still = np.flatnonzero(((years_ == 0.0) | (vol_ == 0.0)) & terms.american[index])
-    rate, carry = terms.rate[index[still]], terms.dividend_yield[index[still]]
-    inputs = [*(np.ascontiguousarray(column[still]) for column in columns[1:]), rate, vol_[still], carry]
-    kept = np.empty(still.size)
-    in_blocks(price_rows, inputs, [kept])
-    value[still] = np.maximum(kept, sign_[still] * (spot_[still] - strike_[still]))
-    return value
+    def run_grid(self, rows: Rows) -> None:
+        """Solve or value rows with dividends ahead or two boundaries."""
+        if not rows.size:
+            return
+        groups, years = len(self._terms.rate), self._columns[4]
+        times, shares = np.full((groups, 1), np.inf), np.zeros((groups, 1))
+        if self._terms.dividends is not None:
+            times, shares = self._terms.dividends.table(groups)
+        ahead = np.zeros(self._index.size, np.int64)
+        ahead[rows] = np.sum(times[self._index[rows]] < years[rows, None], axis=1)
+        key = self._index * (times.shape[1] + 1) + ahead
+        tasks = make_tasks(rows, key, self._columns[1] < 0.0, years)
+        of_task = self._index[tasks.firsts()]
+        run_paying(
+            tasks,
+            self._columns,
+            self._rates(of_task),
+            (times[of_task], shares[of_task]),
+            self._found,
+            given=self._given,
+            limits=(self._tick, self._cap),
+            threads=self._threads,
+        )
 
+    def analyse_european(self, rows: Rows) -> None:
+        """Solve rows that are never exercised early."""
+        if not rows.size:
+            return
+        whole = rows.size == self._index.size
+        part = self._found if whole else Analytics.empty(rows.size)
+        columns = [*(column if whole else column[rows] for column in self._columns), *self._carried(rows)]
+        european.analyse_columns(columns, part, self._tick, self._cap, self._threads)
+        self._keep_dividends(part.theta, columns[2], part.delta, rows, columns[-1])
+        if not whole:
+            for column, values in zip(self._found.columns(), part.columns(), strict=True):
+                column[rows] = values
 
-def _columns(
-    group: ArrayLike, terms: Terms, **inputs: ArrayLike
-) -> tuple[list[FloatArray], NDArray[np.integer]]:
-    """Return the columns, contiguous, and the checked index of each row's group."""
-    index = np.asarray(group)
-    columns = flat(broadcast(**inputs, group=index))[:-1]
-    size = columns[0].size
-    index = np.broadcast_to(index, (size,))
-    if not np.issubdtype(index.dtype, np.integer):
-        if size:
-            raise ValueError(f"group is {index.dtype}: pass whole numbers that index the terms")
-        index = index.astype(np.int64)
-    if size and not (index.min() >= 0 and index.max() < len(terms.rate)):
-        raise ValueError(f"group holds {index.min()} to {index.max()}, but there are {len(terms.rate)} terms")
-    return [c.copy() if 0 in c.strides else np.ascontiguousarray(c) for c in columns], index
-
-
-def _by_model(
-    sign: FloatArray, years: FloatArray, index: NDArray[np.integer], terms: Terms
-) -> tuple[Rows, Rows, Rows]:
-    """Return the rows with one exercise boundary, European rows, and rows for the grid.
-
-    Those of the grid have dividends ahead, or two boundaries; `exercise_boundary` proves which have how many.
-    """
-    early = np.asarray(terms.american, np.bool_) & np.isfinite(terms.rate) & np.isfinite(terms.dividend_yield)
-    kinds = []
-    # A call is a put with rate and yield exchanged.
-    for rate, carry in ((terms.rate, terms.dividend_yield), (terms.dividend_yield, terms.rate)):
-        one = (rate > 0.0) | ((rate == 0.0) & (carry < 0.0))
-        two = (rate < 0.0) & (carry < rate)
-        kinds.append(np.where(early & one, _ONE_BOUNDARY, np.where(early & two, _GRID, _EUROPEAN)))
-    kind = np.where(sign < 0.0, kinds[0][index], kinds[1][index])
-    if terms.dividends is not None:
-        kind[(terms.kept(index, years) < 1.0) & early[index]] = _GRID
-    kind[np.isnan(sign)] = _EUROPEAN
-    one, european, grid = (np.flatnonzero(kind == which) for which in (_ONE_BOUNDARY, _EUROPEAN, _GRID))
-    return one, european, grid
-
-
-def _american(
-    rows: Rows,
-    columns: list[FloatArray],
-    index: NDArray[np.integer],
-    terms: Terms,
-    found: Analytics,
-    limits: tuple[float, float, int],
-    *,
-    given: bool,
-) -> None:
-    if not rows.size:
-        return
-    tick, cap, threads = limits
-    tasks = make_tasks(rows, index, columns[1] < 0.0, columns[4])
-    of_task = index[tasks.firsts()]
-    rates = (
-        np.asarray(terms.rate, np.float64)[of_task],
-        np.asarray(terms.dividend_yield, np.float64)[of_task],
-    )
-    run_american(tasks, columns, rates, found, given=given, tick=tick, cap=cap, threads=threads)
-
-
-def _on_grid(
-    rows: Rows,
-    columns: list[FloatArray],
-    index: NDArray[np.integer],
-    terms: Terms,
-    found: Analytics,
-    limits: tuple[float, float, int],
-    *,
-    given: bool,
-) -> None:
-    if not rows.size:
-        return
-    tick, cap, threads = limits
-    times, shares = np.full((len(terms.rate), 1), np.inf), np.zeros((len(terms.rate), 1))
-    if terms.dividends is not None:
-        times, shares = terms.dividends.table(len(terms.rate))
-    ahead = np.zeros(index.size, np.int64)
-    ahead[rows] = np.sum(times[index[rows]] < columns[4][rows, None], axis=1)
-    tasks = make_tasks(rows, index * (times.shape[1] + 1) + ahead, columns[1] < 0.0, columns[4])
-    of_task = index[tasks.firsts()]
-    run_paying(
-        tasks,
-        columns,
-        (np.asarray(terms.rate, np.float64)[of_task], np.asarray(terms.dividend_yield, np.float64)[of_task]),
-        (times[of_task], shares[of_task]),
-        found,
-        given=given,
-        limits=(tick, cap),
-        threads=threads,
-    )
-
-
-def _analyse_european(
-    rows: Rows,
-    columns: Sequence[FloatArray],
-    index: NDArray[np.integer],
-    terms: Terms,
-    found: Analytics,
-    limits: tuple[float, float, int],
-) -> None:
-    from strikelake.pricing.european_analysis import analyse_rows
-
-    if not rows.size:
-        return
-    tick, cap, threads = limits
-    whole = rows.size == index.size
-    inputs = [*(column if whole else column[rows] for column in columns)]
-    inputs += [terms.rate[index[rows]], terms.carry(index[rows], inputs[4])]
-    part = found if whole else Analytics.empty(rows.size)
-
-    def work(*block: NDArray[np.generic]) -> None:
-        analyse_rows(*block[: len(inputs)], tick, cap, *block[len(inputs) :])
-
-    in_blocks(work, inputs, part.columns(), threads=threads)
-    look_again(part, inputs, tick, cap)
-    with np.errstate(invalid="ignore"):
-        _theta(part, inputs[2], inputs[6] - terms.dividend_yield[index[rows]])
-    if not whole:
-        for column, values in zip(found.columns(), part.columns(), strict=True):
+    def value_european(self, rows: Rows) -> None:
+        """Value rows that are never exercised early."""
+        vol, sign, spot, strike, years = (column[rows] for column in self._columns)
+        options = Options(sign, spot, strike, years, *self._carried(rows))
+        value = european.price(options, vol, self._threads)
+        slopes = european.greeks(options, vol, self._threads)
+        self._keep_dividends(slopes.theta, options.spot, slopes.delta, rows, options.dividend_yield)
+        for column, values in zip(self._found.columns()[2:], (value, *slopes.columns()), strict=True):
             column[rows] = values
+        self._found.code[rows] = np.where(np.isnan(value), MISSING_INPUT, SOLVED)
 
+    def _rates(self, groups: NDArray[np.integer]) -> tuple[FloatArray, FloatArray]:
+        rate, carry = self._terms.rate, self._terms.dividend_yield
+        return np.asarray(rate, np.float64)[groups], np.asarray(carry, np.float64)[groups]
 
-def _theta(found: Analytics, spot: FloatArray, extra: FloatArray) -> None:
-    """Take off the yield that stands for dividends: they do not leave day by day."""
-    found.theta[:] -= extra * spot * found.delta
+    def _carried(self, rows: Rows) -> tuple[FloatArray, FloatArray]:
+        """Return the rate of each row, and the yield that gives it its forward."""
+        index = self._index[rows]
+        return self._terms.rate[index], self._terms.carry(index, self._columns[4][rows])
+
+    def _keep_dividends(
+        self, theta: FloatArray, spot: FloatArray, delta: FloatArray, rows: Rows, carry: FloatArray
+    ) -> None:
+        """Take off theta the yield that stands for dividends: they do not leave day by day."""
+        with np.errstate(invalid="ignore"):
+            theta -= (carry - self._terms.dividend_yield[self._index[rows]]) * spot * delta

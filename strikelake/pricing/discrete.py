@@ -72,8 +72,8 @@ class Dividends:
 
 
 def kept(times: FloatArray, shares: FloatArray, index: NDArray[np.integer], years: FloatArray) -> FloatArray:
-    """Return the share of the spot that the dividends ahead of each row leave; (n,), 1 without dividends."""
-    left = np.ones(years.size)
+    """Return the share of the spot that the dividends ahead of each row leave, 1 without dividends."""
+    left = np.ones(years.shape)
     for k in range(times.shape[1]):
         left *= np.where(times[index, k] < years, 1.0 - shares[index, k], 1.0)
     return left

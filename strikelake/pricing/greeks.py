@@ -1,21 +1,19 @@
-"""Sensitivities of European option prices, in calculus units: plain derivatives, no scaling by 100 or 365."""
+"""Sensitivities of option prices, in calculus units: plain derivatives, no scaling by 100 or 365."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from strikelake.pricing.arrays import FloatArray, broadcast, flat, in_blocks
-
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from strikelake.pricing.arrays import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
 class Greeks:
-    """Derivatives of the price per share, arrays of the inputs' shape; NaN where unknown.
+    """Derivatives of the price per share, arrays of the options' shape; NaN where unknown.
 
     Attributes
     ----------
@@ -37,44 +35,11 @@ class Greeks:
     theta: FloatArray
     rho: FloatArray
 
+    @classmethod
+    def empty(cls, shape: tuple[int, ...]) -> Greeks:
+        """Return uninitialised columns of one shape."""
+        return cls(*(np.empty(shape) for _ in range(5)))
 
-def greeks(
-    sign: ArrayLike,
-    spot: ArrayLike,
-    strike: ArrayLike,
-    years: ArrayLike,
-    rate: ArrayLike,
-    vol: ArrayLike,
-    dividend_yield: ArrayLike = 0.0,
-) -> Greeks:
-    """Return delta, gamma, vega, theta and rho of European options.
-
-    Parameters
-    ----------
-    sign, spot, strike, years, rate, vol, dividend_yield
-        As in `strikelake.pricing.black_scholes.price`.
-
-    Returns
-    -------
-    Greeks
-        NaN where an input is missing or outside its range, and where `years` or `vol` is 0: there the price
-        has a kink and no derivative.
-
-    Raises
-    ------
-    ValueError
-        When lengths differ or `sign` is neither +1 nor -1.
-
-    Examples
-    --------
-    >>> round(float(greeks(1, 100.0, 100.0, 1.0, 0.05, 0.2).delta), 4)
-    0.6368
-    """
-    from strikelake.pricing.european_kernels import greeks_rows
-
-    inputs = broadcast(
-        sign=sign, spot=spot, strike=strike, years=years, rate=rate, vol=vol, dividend_yield=dividend_yield
-    )
-    slopes = [np.empty(inputs[0].shape) for _ in fields(Greeks)]
-    in_blocks(greeks_rows, flat(inputs), [slope.reshape(-1) for slope in slopes])
-    return Greeks(*slopes)
+    def columns(self) -> tuple[FloatArray, ...]:
+        """Return delta, gamma, vega, theta and rho: the kernels' order."""
+        return (self.delta, self.gamma, self.vega, self.theta, self.rho)

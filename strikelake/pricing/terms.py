@@ -44,13 +44,25 @@ class Terms:
             raise ValueError(f"terms differ in length ({found}): give one value per group")
 
     def kept(self, index: NDArray[np.integer], years: FloatArray) -> FloatArray:
-        """Return the share of the spot that the dividends ahead leave each row; (n,)."""
+        """Return the share of the spot that the dividends ahead leave each row."""
         if self.dividends is None:
-            return np.ones(years.size)
+            return np.ones(years.shape)
         return kept(*self.dividends.table(len(self.rate)), index, years)
 
     def carry(self, index: NDArray[np.integer], years: FloatArray) -> FloatArray:
-        """Return the yield that gives each row its forward; (n,)."""
+        """Return the yield that gives each row its forward."""
         with np.errstate(all="ignore"):
             extra = -np.log(self.kept(index, years)) / years
         return np.asarray(self.dividend_yield[index] + np.where(years > 0.0, extra, 0.0))
+
+    def forwards(self, index: NDArray[np.integer], spot: FloatArray, years: FloatArray) -> FloatArray:
+        """Return the forward of each row's underlying to its settlement, dollars per share.
+
+        Examples
+        --------
+        >>> terms = Terms(np.array([0.05]), np.zeros(1), np.array([True]))
+        >>> terms.forwards(np.zeros(2, int), np.full(2, 100.0), np.array([0.0, 1.0])).round(3).tolist()
+        [100.0, 105.127]
+        """
+        growth = np.exp((self.rate - self.dividend_yield)[index] * years)
+        return np.asarray(spot * growth * self.kept(index, years))

@@ -7,180 +7,163 @@ Source: J. Cox, S. Ross, M. Rubinstein, 1979, "Option pricing: a simplified appr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from strikelake.pricing.arrays import FloatArray, broadcast
+from strikelake.pricing.greeks import Greeks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
+
+    from strikelake.pricing.arrays import FloatArray
+    from strikelake.pricing.options import Options
 
 STEPS = 30
 _BUMP = 0.01  # of the volatility, for vega
+_RATE_BUMP = 1e-3  # for rho
 _LOW, _HIGH = 1e-3, 10.0
 _FURTHEST_RATE = 0.2
 _EXACT = 1e-9
-_MARKET = ("sign", "spot", "strike", "years", "rate", "vol", "dividend_yield")
+_RATE, _VOL = 4, 6  # places of `_walk`'s columns
 _GREEK_LEVELS = 2  # the levels of the tree that Greeks are read from: 0, 1 and 2
 
 
-@dataclass(frozen=True, slots=True)
-class TreeValues:
-    """Values and slopes as the tree's first nodes give them, arrays of one shape; NaN where undefined.
-
-    Attributes
-    ----------
-    price, delta, gamma
-        Per share, as in `strikelake.pricing.greeks`.
-    vega
-        Dollars per 1.00 of volatility, from two more trees a hundredth of the volatility away.
-    theta
-        Dollars per year: from the first node to the middle one of two steps later.
-    """
-
-    price: FloatArray
-    delta: FloatArray
-    gamma: FloatArray
-    vega: FloatArray
-    theta: FloatArray
-
-
-def tree_values(
-    sign: ArrayLike,
-    spot: ArrayLike,
-    strike: ArrayLike,
-    years: ArrayLike,
-    rate: ArrayLike,
-    vol: ArrayLike,
-    dividend_yield: ArrayLike = 0.0,
-    *,
-    american: ArrayLike = True,
-    steps: int = STEPS,
-) -> TreeValues:
-    """Return values and Greeks of a Cox-Ross-Rubinstein tree.
+def price(options: Options, vol: ArrayLike, *, american: ArrayLike = True, steps: int = STEPS) -> FloatArray:
+    """Return values of a Cox-Ross-Rubinstein tree, dollars per share.
 
     Parameters
     ----------
-    sign, spot, strike, years, rate, vol, dividend_yield
-        As in `strikelake.pricing.black_scholes.price`.
+    options
+        What is valued.
+    vol
+        Per square root of a year; a scalar, or one for each option.
     american
-        Whether each row may be exercised early.
+        Whether each option may be exercised early; a scalar, or one for each.
     steps
         At least 3.
 
     Returns
     -------
-    TreeValues
-        NaN where an input is missing, or `years` or `vol` is not positive.
+    ndarray of float64
+        In the common shape; NaN where an input is missing, or `years` or `vol` is not positive.
 
     Raises
     ------
     ValueError
-        When lengths differ, `sign` is neither +1 nor -1, or there are fewer than three steps.
+        When lengths differ, or there are fewer than three steps.
 
     Examples
     --------
-    >>> tree_values(1, 100.0, 100.0, 1.0, 0.05, 0.2, steps=30).price.round(3).item()
+    >>> from strikelake.pricing.options import Options
+    >>> price(Options(1, 100.0, 100.0, 1.0, 0.05), 0.2).round(3).item()
     10.384
     """
-    if steps <= _GREEK_LEVELS:
-        raise ValueError(f"steps is {steps}: a tree's Greeks need three")
-    *inputs, early_ = broadcast(
-        sign=sign,
-        spot=spot,
-        strike=strike,
-        years=years,
-        rate=rate,
-        vol=vol,
-        dividend_yield=dividend_yield,
-        american=american,
-    )
-    early = early_ > 0.0
+    options, given = options.beside(vol=vol, american=american)
     with np.errstate(all="ignore"):
-        price, delta, gamma, theta = _walk(inputs, early, steps)
-        up, down = (
-            _walk([*inputs[:5], inputs[5] * (1.0 + bump), inputs[6]], early, steps)[0]
-            for bump in (_BUMP, -_BUMP)
-        )
-        vega = (up - down) / (2.0 * _BUMP * inputs[5])
-    return TreeValues(price, delta, gamma, vega, theta)
+        return _walk(steps, *options.columns(), *given)[0].reshape(options.shape)
 
 
-def tree_vol(
-    price: ArrayLike,
-    sign: ArrayLike,
-    spot: ArrayLike,
-    strike: ArrayLike,
-    years: ArrayLike,
-    rate: ArrayLike,
-    dividend_yield: ArrayLike = 0.0,
-    *,
-    american: ArrayLike = True,
-    steps: int = STEPS,
+def greeks(options: Options, vol: ArrayLike, *, american: ArrayLike = True, steps: int = STEPS) -> Greeks:
+    """Return the slopes that a tree's first nodes give; vega and rho from trees on both sides.
+
+    Parameters and errors are those of `price`. Theta is from the first node to the middle one two steps
+    later; vega's trees are a hundredth of the volatility away, rho's a tenth of a percent of rate.
+    """
+    options, given = options.beside(vol=vol, american=american)
+    columns = [*options.columns(), *given]
+    with np.errstate(all="ignore"):
+        value, delta, gamma, theta = _walk(steps, *columns)
+        vega = _slope(columns, _VOL, _BUMP * columns[_VOL], steps)
+        rho = _slope(columns, _RATE, np.full(value.shape, _RATE_BUMP), steps)
+    known = np.where(np.isnan(value), np.nan, 1.0)
+    return Greeks(*((known * slope).reshape(options.shape) for slope in (delta, gamma, vega, theta, rho)))
+
+
+def implied_vol(
+    prices: ArrayLike, options: Options, *, american: ArrayLike = True, steps: int = STEPS
 ) -> FloatArray:
     """Return the volatility at which a tree gives each price; NaN where none from 0.001 to 10 does.
 
-    Parameters are those of `tree_values`, with the price in dollars per share.
+    Parameters
+    ----------
+    prices
+        Dollars per share.
+    options, american, steps
+        As in `price`.
     """
-    known = {"sign": sign, "spot": spot, "strike": strike, "years": years, "rate": rate}
-    known |= {"dividend_yield": dividend_yield, "american": american, "price": price}
-    return _inverted("vol", (_LOW, _HIGH), known, steps)
+    return _inverted(_VOL, (_LOW, _HIGH), prices, options, np.nan, american, steps)
 
 
-def tree_rate(
-    price: ArrayLike,
-    sign: ArrayLike,
-    spot: ArrayLike,
-    strike: ArrayLike,
-    years: ArrayLike,
-    vol: ArrayLike,
-    dividend_yield: ArrayLike = 0.0,
-    *,
-    american: ArrayLike = True,
-    steps: int = STEPS,
+def implied_rate(
+    prices: ArrayLike, options: Options, vol: ArrayLike, *, american: ArrayLike = True, steps: int = STEPS
 ) -> FloatArray:
     """Return the rate at which a tree of known volatility gives each price; NaN where none within 20 % does.
 
-    Parameters are those of `tree_values`, with the price in dollars per share.
+    The options' own rates are not looked at. The other parameters are those of `price`.
     """
-    known = {"sign": sign, "spot": spot, "strike": strike, "years": years, "vol": vol}
-    known |= {"dividend_yield": dividend_yield, "american": american, "price": price}
-    return _inverted("rate", (-_FURTHEST_RATE, _FURTHEST_RATE), known, steps)
+    return _inverted(_RATE, (-_FURTHEST_RATE, _FURTHEST_RATE), prices, options, vol, american, steps)
+
+
+def _slope(columns: Sequence[FloatArray], place: int, change: FloatArray, steps: int) -> FloatArray:
+    up, down = (
+        _walk(steps, *_with(columns, place, columns[place] + moved))[0] for moved in (change, -change)
+    )
+    return np.asarray((up - down) / (2.0 * change))
+
+
+def _with(columns: Sequence[FloatArray], place: int, other: FloatArray) -> list[FloatArray]:
+    """Return the columns, one replaced."""
+    return [other if each == place else column for each, column in enumerate(columns)]
 
 
 def _inverted(
-    sought: str, span: tuple[float, float], known: Mapping[str, ArrayLike], steps: int
+    sought: int,
+    span: tuple[float, float],
+    prices: ArrayLike,
+    options: Options,
+    vol: ArrayLike,
+    american: ArrayLike,
+    steps: int,
 ) -> FloatArray:
-    """Return the input at which a tree gives the price, by Chandrupatla's method for all rows at once."""
+    """Return the column at which a tree gives the price, by Chandrupatla's method for all rows at once."""
     from scipy.optimize import elementwise
 
-    columns = dict(zip(known, broadcast(**known), strict=True))
-    shape = columns["price"].shape
-    if not columns["price"].size:
-        return np.empty(shape)
+    options, (price, *given) = options.beside(price=prices, vol=vol, american=american)
+    if not price.size:
+        return np.empty(options.shape)
 
-    def gap(guess: FloatArray, *rows: FloatArray) -> FloatArray:
-        market = dict(zip(columns, rows, strict=True)) | {sought: guess}
-        value = _walk([market[name] for name in _MARKET], market["american"] > 0.0, steps)[0]
-        return value - market["price"]
+    def gap(guess: FloatArray, price: FloatArray, *rows: FloatArray) -> FloatArray:
+        return _walk(steps, *_with(rows, sought, guess))[0] - price
 
-    low, high = (np.full(shape, end) for end in span)
+    low, high = (np.full(price.shape, end) for end in span)
     with np.errstate(all="ignore"):
         found = elementwise.find_root(
-            gap, (low, high), args=tuple(columns.values()), tolerances={"xatol": _EXACT, "xrtol": _EXACT}
+            gap,
+            (low, high),
+            args=(price, *options.columns(), *given),
+            tolerances={"xatol": _EXACT, "xrtol": _EXACT},
         )
-    return np.where(found.success, found.x, np.nan)
+    return np.where(found.success, found.x, np.nan).reshape(options.shape)
 
 
 def _walk(
-    inputs: Sequence[FloatArray], american: NDArray[np.bool_], steps: int
+    steps: int,
+    sign: FloatArray,
+    spot: FloatArray,
+    strike: FloatArray,
+    years: FloatArray,
+    rate: FloatArray,
+    carry: FloatArray,
+    vol: FloatArray,
+    american: FloatArray,
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Return price, delta, gamma and theta; nodes are the first axis: a step is one pass over rows."""
-    sign, spot, strike, years, rate, vol, carry = inputs
+    if steps <= _GREEK_LEVELS:
+        raise ValueError(f"steps is {steps}: a tree's Greeks need three")
+    early = american > 0.0
     step = years / steps
     up = np.exp(vol * np.sqrt(step))
     chance = (np.exp((rate - carry) * step) - 1.0 / up) / (up - 1.0 / up)
@@ -194,7 +177,7 @@ def _walk(
     kept = {}
     for level in range(steps - 1, -1, -1):
         value = discount * (chance * value[1:] + (1.0 - chance) * value[:-1])
-        value = np.where(american, np.maximum(value, exercise[steps - level : steps + level + 1 : 2]), value)
+        value = np.where(early, np.maximum(value, exercise[steps - level : steps + level + 1 : 2]), value)
         if level <= _GREEK_LEVELS:
             kept[level] = value
     down, same, above = (powers[steps + 2 * j] for j in (-1, 0, 1))

@@ -12,21 +12,19 @@ def compile_kernels() -> None:
     sources, or in NUMBA_CACHE_DIR; from then on this takes less than a second. It can be done in a process of
     its own: `python -m strikelake.pricing.warm`.
     """
-    from strikelake.pricing import american
-    from strikelake.pricing.analytics import analyse
-    from strikelake.pricing.black_scholes import price
-    from strikelake.pricing.chain import Dividends, Terms, analyse_chain
-    from strikelake.pricing.greeks import greeks
+    from strikelake.pricing import american, chain, european
+    from strikelake.pricing.options import Chain, Options
     from strikelake.pricing.svi import fit
 
-    market = ([1.0, -1.0], 100.0, [100.0, 95.0], 0.25, 0.04)
+    market = ([1.0, -1.0], 100.0, [100.0, 95.0], 0.25)
+    options = Options(*market, 0.04, 0.01)
     for vol in (0.2, 9.0):  # the second takes the bracketed search
-        analyse(price(*market, vol, 0.01), *market, 0.01)
-    greeks(*market, 0.2, 0.01)
-    american.analyse(american.price(*market, 0.2, 0.01), *market, 0.01)
-    paid = Dividends(np.zeros(1, np.int64), np.array([0.1]), np.array([0.01]))
-    terms = Terms(np.array([0.04]), np.zeros(1), np.array([True]), paid)
-    analyse_chain([4.0, 2.0], *market[:4], np.zeros(2, np.int64), terms)
+        european.analyse(european.price(options, vol), options)
+    european.greeks(options, 0.2)
+    american.analyse(american.price(options, 0.2), options)
+    paid = chain.Dividends(np.zeros(1, np.int64), np.array([0.1]), np.array([0.01]))
+    terms = chain.Terms(np.array([0.04]), np.zeros(1), np.array([True]), paid)
+    chain.analyse([4.0, 2.0], Chain(*market, 0, terms))
     moneyness = np.linspace(-0.2, 0.2, 9)
     fit(moneyness, 0.01 + 0.1 * moneyness**2, np.ones(9), np.array([0, 9]))
 

@@ -127,14 +127,16 @@ def _quote(listing: Listing, now: int) -> Json:
 
 def _risk(listing: Listing, now: int) -> Json:
     """Return what Alpaca adds where it can: theta per day, vega and rho per point."""
-    from strikelake.pricing.greeks import greeks
+    from strikelake.pricing import european
+    from strikelake.pricing.options import Options
 
     tape, row = listing.tape, listing.tape.last(now)
     if row is None or not (tape.implied_vol[row] > 0.0 and tape.years[row] > 0.0 and tape.bid[row] > 0):
         return {}
     sign = 1.0 if listing.contract.option_type == "C" else -1.0
     vol, strike = float(tape.implied_vol[row]), float(listing.contract.strike)
-    found = greeks(sign, tape.spot[row] * listing.part, strike, float(tape.years[row]), tape.rate[row], vol)
+    option = Options(sign, tape.spot[row] * listing.part, strike, tape.years[row], tape.rate[row])
+    found = european.greeks(option, vol)
     scale = {"delta": 1.0, "gamma": 1.0, "theta": 365.0, "vega": 100.0, "rho": 100.0}
     return {
         "impliedVolatility": vol,

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from strikelake.calendar import NS_PER_MINUTE, et_ns
-from strikelake.pricing.greeks import greeks
+from strikelake.pricing import european
+from strikelake.pricing.options import Options
 from strikelake.sandbox.rest_http import ProblemError, day_of, matches
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _risk(listing: Listing, row: int, sign: float) -> dict[str, Any]:
     if not (vol > 0.0 and years > 0.0 and tape.bid[row] > 0):
         return {}
     spot, strike = tape.spot[row] * listing.part, float(listing.contract.strike)
-    found = greeks(sign, spot, strike, years, tape.rate[row], vol)
+    found = european.greeks(Options(sign, spot, strike, years, tape.rate[row]), vol)
     return {
         "implied_volatility": vol,
         "greeks": {

@@ -12,7 +12,8 @@ from pipelines.chain import chain_at
 from strikelake.calendar import NS_PER_MINUTE, NS_PER_SECOND, Session, sessions
 from strikelake.contracts import OptionContract, expiry_ns
 from strikelake.portfolio import Account
-from strikelake.pricing.black_scholes import price
+from strikelake.pricing import european
+from strikelake.pricing.options import Options
 from strikelake.pricing.rates import years_between
 from strikelake.risk.limits import Limits, RiskRules, limits_for
 from strikelake.risk.tiers import Tier, TrainingPlan
@@ -85,7 +86,8 @@ class MadeMarket:
         minutes = np.arange(5, len(path) + 1, 5)
         ts = session.open_ns + minutes * NS_PER_MINUTE - (30 + offset) * NS_PER_SECOND
         years = years_between(ts, expiry_ns(expiration))
-        fair = price(1 if kind == "C" else -1, path[minutes - 1], strike, years, RATE, self.vol)
+        options = Options(1 if kind == "C" else -1, path[minutes - 1], strike, years, RATE)
+        fair = european.price(options, self.vol)
         bid = np.round(fair * (1 - self.spread / 2), 2)
         symbol = OptionContract(name, expiration, kind, Decimal(str(strike))).occ_symbol
         return pl.DataFrame(

@@ -14,7 +14,8 @@ from pipelines.snapshots import stamped
 from pipelines.surfaces import build_surfaces
 from strikelake.calendar import et_ns, session
 from strikelake.lake.store import Lake
-from strikelake.pricing.black_scholes import price
+from strikelake.pricing import european
+from strikelake.pricing.options import Options
 from strikelake.schemas import table
 from strikelake.vendors.rest import chain_frame
 
@@ -45,7 +46,7 @@ def _quotes():
         years = (et_ns(expiration, "16:00") - CLOSE) / (365 * 86_400e9)
         for strike in range(84, 118, 4):
             for kind, sign in (("C", 1.0), ("P", -1.0)):
-                value = round(float(price(sign, SPOT, strike, years, 0.0, vol)), 2)
+                value = round(float(european.price(Options(sign, SPOT, strike, years, 0.0), vol)), 2)
                 symbol = f"XYZ{expiration:%y%m%d}{kind}{strike * 1000:08d}"
                 rows.append((symbol, expiration, kind, float(strike), value, vol))
     names = ["occ_symbol", "expiration", "option_type", "strike", "value", "vol"]

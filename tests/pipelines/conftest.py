@@ -11,7 +11,8 @@ from pipelines.analytics import analyse
 from strikelake.calendar import NS_PER_MINUTE, et_ns, next_session, sessions
 from strikelake.contracts import OptionContract, expiry_ns
 from strikelake.lake.store import Lake
-from strikelake.pricing.american import price
+from strikelake.pricing import american
+from strikelake.pricing.options import Options
 from strikelake.pricing.rates import years_between
 from strikelake.schemas import table
 
@@ -70,7 +71,8 @@ def _options(days):
             years = years_between(bar["available_at"], expiry_ns(expiration))
             for strike in range(80, 125, 5):
                 for side, sign in (("C", 1), ("P", -1)):
-                    value = max(round(float(price(sign, bar["close"], strike, years, RATE, VOL)), 2), 0.01)
+                    option = Options(sign, bar["close"], strike, years, RATE)
+                    value = max(round(float(american.price(option, VOL)), 2), 0.01)
                     symbol = OptionContract(bar["ticker"], expiration, side, strike).occ_symbol
                     rows.append(
                         (

@@ -15,7 +15,8 @@ from strikelake.contracts import OptionContract, expiry_ns
 from strikelake.errors import DatasetError, EmptyLakeError
 from strikelake.lake.store import Lake
 from strikelake.portfolio import Account
-from strikelake.pricing.black_scholes import price
+from strikelake.pricing import european
+from strikelake.pricing.options import Options
 from strikelake.pricing.rates import years_between
 from strikelake.risk.limits import RiskRules, limits_for
 from strikelake.risk.tiers import Tier, TrainingPlan
@@ -39,7 +40,7 @@ def _quotes(minutes, name, day):
     middle = 5 * round(spot[0] / 5)
     for strike in range(middle - 10, middle + 15, 5):
         for kind, sign in (("C", 1), ("P", -1)):
-            fair = price(sign, spot, strike, years, 0.04, 0.3)
+            fair = european.price(Options(sign, spot, strike, years, 0.04), 0.3)
             parts.append(
                 pl.DataFrame({"ts_ns": ts + 20, "bid_price": np.round(fair * 0.99, 2)}).with_columns(
                     occ_symbol=pl.lit(OptionContract(name, expiration, kind, Decimal(strike)).occ_symbol),

@@ -15,7 +15,8 @@ from pipelines.terms import series_of, with_root, with_series
 from pipelines.underlying import OBSERVED, with_underlying
 from strikelake.calendar import NS_PER_MINUTE, session
 from strikelake.contracts import OptionContract, settlement_ns
-from strikelake.pricing.chain import Dividends, Terms, price_chain
+from strikelake.pricing import chain
+from strikelake.pricing.chain import Chain, Dividends, Terms
 from strikelake.pricing.rates import years_between
 from strikelake.schemas import table
 
@@ -40,7 +41,7 @@ def _market(minutes, carry=CARRY, ex=None, fraction=0.0):
         years = float(years_between(known, settles))
         for strike in range(90, 112, 2):
             for side, sign in (("C", 1), ("P", -1)):
-                [value] = price_chain(sign, SPOT, [strike], years, VOL, 0, terms)
+                [value] = chain.price(Chain(sign, SPOT, [strike], years, 0, terms), VOL)
                 symbol = OptionContract("SPY", EXPIRATION, side, strike).occ_symbol
                 rows.append((symbol, side, float(strike), known, round(float(value), 2)))
     columns = ["occ_symbol", "option_type", "strike", "available_at", "price"]

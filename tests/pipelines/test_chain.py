@@ -7,8 +7,8 @@ import pytest
 from pipelines.chain import chain_at, rate_at
 from strikelake.calendar import NS_PER_MINUTE, et_ns
 from strikelake.contracts import expiry_ns
-from strikelake.pricing.black_scholes import price
-from strikelake.pricing.greeks import greeks
+from strikelake.pricing import european
+from strikelake.pricing.options import Options
 from strikelake.pricing.rates import years_between
 
 DAY = date(2025, 1, 14)
@@ -52,10 +52,13 @@ def test_the_last_quote_of_each_contract_by_then_counts():
 
 @pytest.mark.parametrize(("kind", "sign"), [("C", 1), ("P", -1)])
 def test_volatility_and_delta_are_those_of_the_mid(kind, sign):
-    fair = float(price(sign, 100.0, 105.0, YEARS, RATE, VOL))
+    fair = float(european.price(Options(sign, 100.0, 105.0, YEARS, RATE), VOL))
     found = chain(row(105, kind, 1, fair - 0.02, fair + 0.02)).row(0, named=True)
     assert (pytest.approx(VOL), pytest.approx(YEARS)) == (found["implied_vol"], found["years"])
-    assert pytest.approx(float(greeks(sign, 100.0, 105.0, YEARS, RATE, VOL).delta)) == found["delta"]
+    assert (
+        pytest.approx(float(european.greeks(Options(sign, 100.0, 105.0, YEARS, RATE), VOL).delta))
+        == found["delta"]
+    )
 
 
 @pytest.mark.parametrize(

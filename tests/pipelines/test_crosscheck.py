@@ -19,7 +19,8 @@ from pipelines.top_up import top_up
 from strikelake.calendar import et_ns, session
 from strikelake.errors import EmptyLakeError
 from strikelake.lake.store import Lake
-from strikelake.pricing.american import price
+from strikelake.pricing import american
+from strikelake.pricing.options import Options
 from strikelake.sandbox.clock import SandboxClock
 from strikelake.schemas import table
 from strikelake.vendors.rest import RestMarketData, chain_frame
@@ -42,9 +43,8 @@ def quoted(change=None):
     rows = []
     for symbol, expiration, strike, sign in terms():
         years = (et_ns(expiration, "16:00") - QUOTED) / (365 * 86_400e9)
-        middle = round(
-            float(price(sign, SPOT, strike, years, RATE, VOL + 0.1 * (strike / SPOT - 1.0) ** 2)), 2
-        )
+        vol = VOL + 0.1 * (strike / SPOT - 1.0) ** 2
+        middle = round(float(american.price(Options(sign, SPOT, strike, years, RATE), vol)), 2)
         half = max(0.01, round(0.01 * middle, 2))
         quote = {"bid": max(middle - half, 0.01), "ask": middle + half, "last_updated": QUOTED}
         rows.append(

@@ -30,7 +30,8 @@ from strikelake.journal.intents import IntentJournal
 from strikelake.journal.states import IntentState
 from strikelake.orders import Effect, Leg, OrderIntent, OrderState, Side
 from strikelake.portfolio import Account
-from strikelake.pricing.black_scholes import price
+from strikelake.pricing import european
+from strikelake.pricing.options import Options
 from strikelake.risk.limits import Limits
 from strikelake.splits import Split
 
@@ -136,7 +137,8 @@ def quote_row(
 ) -> dict[str, object]:
     contract = OptionContract(underlying, expiration, "C" if kind == "C" else "P", Decimal(strike))
     years = (expiry_ns(expiration) - asof) / (365.25 * 86_400 * NS_PER_SECOND)
-    fair = float(price(1.0 if kind == "C" else -1.0, spot, float(strike), years, 0.04, 0.2)) * scale
+    option = Options(1.0 if kind == "C" else -1.0, spot, float(strike), years, 0.04)
+    fair = float(european.price(option, 0.2)) * scale
     return {
         "occ_symbol": contract.occ_symbol,
         "underlying": underlying,

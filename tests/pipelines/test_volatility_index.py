@@ -10,7 +10,8 @@ from pipelines.slices import STEP
 from pipelines.volatility_index import volatility_indices
 from strikelake.calendar import session
 from strikelake.contracts import OptionContract, settlement_ns
-from strikelake.pricing.black_scholes import price
+from strikelake.pricing import european
+from strikelake.pricing.options import Options
 from strikelake.pricing.vix import index_value, term_variance
 from strikelake.schemas import table
 
@@ -69,7 +70,7 @@ def test_the_example_of_the_cboe_with_an_expiration_in_the_morning_and_one_in_th
 def _flat_chain(days, vol=0.2, spot=100.0):
     years = days / 365
     strikes = [float(strike) for strike in range(60, 150)]
-    calls, puts = (price(sign, spot, strikes, years, 0.0, vol) for sign in (1, -1))
+    calls, puts = (european.price(Options(sign, spot, strikes, years, 0.0), vol) for sign in (1, -1))
     return [(k, c, c, p, p) for k, c, p in zip(strikes, calls, puts, strict=True) if min(c, p) > 0.0]
 
 

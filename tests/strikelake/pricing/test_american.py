@@ -6,9 +6,10 @@ import QuantLib as ql  # noqa: N813 - as its own examples do
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from strikelake.pricing import american, black_scholes
-from strikelake.pricing.chain import Terms, analyse_chain, price_chain, value_chain
+from strikelake.pricing import american, chain, european
+from strikelake.pricing.options import Chain, Options
 from strikelake.pricing.statuses import STATUSES
+from strikelake.pricing.terms import Terms
 
 GREEKS = ("delta", "gamma", "vega", "theta", "rho")
 signs = st.sampled_from([1.0, -1.0])
@@ -54,11 +55,11 @@ def test_quantlibs_prices_give_back_their_volatility(sign, rate, carry, days):
     strike = 100.0 * np.exp(rng.uniform(-1.5, 1.5, 40) * vol * np.sqrt(days / 365))
     paid = np.array([_quantlib(sign, k, days, rate, v, carry) for k, v in zip(strike, vol, strict=True)])
     worth = np.maximum(sign * (100.0 - strike), 0.0)
-    found = american.analyse(paid, sign, 100.0, strike, days / 365, rate, carry, tick=1e-4)
+    found = american.analyse(paid, Options(sign, 100.0, strike, days / 365, rate, carry), tick=1e-4)
     telling = paid - worth > 0.01
     assert np.all(found.code[telling] == 0)
     assert np.max(np.abs(found.vol - vol)[telling]) < 3e-5
-    value = american.price(sign, 100.0, strike, days / 365, rate, vol, carry)
+    value = american.price(Options(sign, 100.0, strike, days / 365, rate, carry), vol)
     assert np.max(np.abs(value - paid)) < 2e-3
 
 
@@ -78,9 +79,9 @@ def test_worth_at_least_the_european_and_the_exercise(market):
     sign, log_moneyness, years, rate, carry, vol = market
     assume(min(rate, carry) >= 0.0 or max(rate, carry) > 0.0)  # two boundaries: see test_exercise_regions
     strike = 100.0 * np.exp(log_moneyness)
-    values = american.price(sign, 100.0, strike, years, rate, [vol, 1.02 * vol], carry)
-    european = black_scholes.price(sign, 100.0, strike, years, rate, [vol, 1.02 * vol], carry)
-    assert np.all(values >= european - 1e-9)
+    options = Options(sign, 100.0, strike, years, rate, carry)
+    values = american.price(options, [vol, 1.02 * vol])
+    assert np.all(values >= european.price(options, [vol, 1.02 * vol]) - 1e-9)
     assert np.all(values >= sign * (100.0 - strike) - 1e-9)
     assert values[1] >= values[0] - 1e-5
     assert np.all(values <= (100.0 if sign > 0 else strike) * np.exp(max(0.0, -min(rate, carry)) * years))
@@ -97,12 +98,13 @@ def test_worth_at_least_the_european_and_the_exercise(market):
 @settings(deadline=None)
 def test_price_and_volatility_go_round(sign, log_moneyness, years, rate, carry, vol):
     strike = 100.0 * np.exp(log_moneyness)
-    paid = american.price(sign, 100.0, strike, years, rate, vol, carry)
-    found = american.analyse(paid, sign, 100.0, strike, years, rate, carry, tick=1e-6)
+    options = Options(sign, 100.0, strike, years, rate, carry)
+    paid = american.price(options, vol)
+    found = american.analyse(paid, options, tick=1e-6)
     worth = max(sign * (100.0 - strike), 0.0)
-    if paid > worth + 0.01 and american.greeks(sign, 100.0, strike, years, rate, vol, carry).vega > 0.5:
+    if paid > worth + 0.01 and american.greeks(options, vol).vega > 0.5:
         assert found.status == "solved"
-        again = american.price(sign, 100.0, strike, years, rate, found.vol, carry)
+        again = american.price(options, found.vol)
         assert float(again) == pytest.approx(float(paid), abs=2e-4)
 
 
@@ -118,10 +120,10 @@ def test_price_and_volatility_go_round(sign, log_moneyness, years, rate, carry, 
 def test_delta_gamma_and_vega_follow_the_price_everywhere(sign, log_moneyness, years, rate, carry, vol):
     strike, step = 100.0 * np.exp(log_moneyness), 0.2
     spots = 100.0 + step * np.array([-1.0, 0.0, 1.0])
-    down, at, up = american.price(sign, spots, strike, years, rate, vol, carry)
+    down, at, up = american.price(Options(sign, spots, strike, years, rate, carry), vol)
     assume(at - max(sign * (100.0 - strike), 0.0) > 0.05)
-    found = american.greeks(sign, 100.0, strike, years, rate, vol, carry)
-    low, high = american.price(sign, 100.0, strike, years, rate, [vol - 1e-3, vol + 1e-3], carry)
+    found = american.greeks(Options(sign, 100.0, strike, years, rate, carry), vol)
+    low, high = american.price(Options(sign, 100.0, strike, years, rate, carry), [vol - 1e-3, vol + 1e-3])
     assert found.delta == pytest.approx((up - down) / (2.0 * step), abs=5e-4)
     assert found.gamma == pytest.approx((up - 2.0 * at + down) / step**2, abs=2e-3)
     assert found.vega == pytest.approx((high - low) / 2e-3, rel=2e-3, abs=0.02)
@@ -136,25 +138,29 @@ def test_greeks_are_the_slopes_of_the_price(sign, strike, carry):
         "strike": strike,
         "years": 0.6,
         "rate": 0.05,
-        "vol": 0.3,
         "dividend_yield": carry,
     }
 
     def slope(name, step, value=american.price):
-        low, high = ({**at, name: at[name] + change} for change in (-step, step))
-        return float((value(**high) - value(**low)) / (2.0 * step))
+        low, high = (
+            value(Options(**{**at, name: at[name] + change}), 0.3)
+            if name != "vol"
+            else value(Options(**at), 0.3 + change)
+            for change in (-step, step)
+        )
+        return float((high - low) / (2.0 * step))
 
-    found = american.greeks(**at)
+    found = american.greeks(Options(**at), 0.3)
     assert found.delta == pytest.approx(slope("spot", 0.05), abs=1e-4)
     assert found.vega == pytest.approx(slope("vol", 1e-3), rel=1e-3)
     assert found.theta == pytest.approx(-slope("years", 1e-3), rel=5e-3)
     assert found.rho == pytest.approx(slope("rate", 1e-3), rel=0.02)
-    change_of_delta = slope("spot", 0.05, lambda **inputs: american.greeks(**inputs).delta)
+    change_of_delta = slope("spot", 0.05, lambda *market: american.greeks(*market).delta)
     assert found.gamma == pytest.approx(change_of_delta, rel=2e-3)
 
 
 def test_exercised_options_have_the_slopes_of_the_exercise():
-    found = american.greeks([-1, 1], 100.0, [160.0, 40.0], 0.5, [0.05, 0.0], 0.2, [0.0, 0.1])
+    found = american.greeks(Options([-1, 1], 100.0, [160.0, 40.0], 0.5, [0.05, 0.0], [0.0, 0.1]), 0.2)
     assert found.delta.tolist() == [-1.0, 1.0]
     assert [found.gamma.tolist(), found.vega.tolist(), found.theta.tolist()] == [[0.0, 0.0]] * 3
 
@@ -187,7 +193,8 @@ def test_exercised_options_have_the_slopes_of_the_exercise():
 )
 def test_status(changed, expected):
     quote = {"price": 5.0, "sign": -1, "spot": 100.0, "strike": 100.0, "years": 0.25, "rate": 0.04}
-    found = american.analyse(**{**quote, **changed})
+    price, *market = {**quote, **changed}.values()
+    found = american.analyse(price, Options(*market))
     assert found.status == expected
     assert bool(np.isnan(found.vol)) == (expected != "solved")
 
@@ -201,7 +208,7 @@ def test_status(changed, expected):
 )
 @settings(deadline=None, max_examples=60)
 def test_every_row_has_a_number_or_a_reason(paid, spot, strike, years, rate, carry):
-    found = american.analyse([paid, paid], [1, -1], spot, strike, years, rate, carry)
+    found = american.analyse([paid, paid], Options([1, -1], spot, strike, years, rate, carry))
     assert set(found.status) <= set(STATUSES)
     solved = found.code == 0
     assert np.array_equal(np.isfinite(found.vol), solved)
@@ -223,49 +230,46 @@ def _chain(rows=6_000):
         np.array([0.0, 0.02, 0.06, 0.0, 0.0301, 0.01, 0.0]),
         np.array([True, True, True, True, True, False, True]),
     )
-    return sign, np.full(rows, 100.0), strike, years, vol, group, terms
+    return Chain(sign, 100.0, strike, years, group, terms), vol
 
 
 def test_a_chain_of_many_groups_goes_round_whatever_the_threads():
-    sign, spot, strike, years, vol, group, terms = _chain()
-    paid = price_chain(sign, spot, strike, years, vol, group, terms)
-    alone, many = (
-        analyse_chain(paid, sign, spot, strike, years, group, terms, tick=1e-4, threads=n) for n in (1, 3)
-    )
+    options, vol = _chain()
+    paid = chain.price(options, vol)
+    alone, many = (chain.analyse(paid, options, tick=1e-4, threads=n) for n in (1, 3))
     for one, other in zip(alone.columns(), many.columns(), strict=True):
         assert np.array_equal(one, other, equal_nan=True)
-    known = group != 6
-    telling = paid - np.maximum(sign * (spot - strike), 0.0) > 0.02
-    telling &= value_chain(sign, spot, strike, years, vol, group, terms).vega > 0.1
+    known = options.group != 6
+    telling = paid - np.maximum(options.sign * (options.spot - options.strike), 0.0) > 0.02
+    telling &= chain.greeks(options, vol).vega > 0.1
     assert np.all(alone.code[~known] == STATUSES.index("missing_input"))
     assert np.all(alone.code[known & telling] == 0)
     assert np.max(np.abs(alone.vol - vol)[known & telling]) < 3e-5
 
 
 def test_the_order_of_rows_does_not_matter():
-    sign, spot, strike, years, vol, group, terms = _chain(2_000)
-    paid = price_chain(sign, spot, strike, years, vol, group, terms)
+    options, vol = _chain(2_000)
+    paid = chain.price(options, vol)
     mixed = np.random.default_rng(1).permutation(2_000)
-    found = analyse_chain(paid, sign, spot, strike, years, group, terms)
-    again = analyse_chain(
-        paid[mixed], sign[mixed], spot[mixed], strike[mixed], years[mixed], group[mixed], terms
-    )
+    found = chain.analyse(paid, options)
+    again = chain.analyse(paid[mixed], options[mixed])
     assert np.array_equal(found.code[mixed], again.code)
     assert found.vol[mixed] == pytest.approx(again.vol, abs=1e-9, nan_ok=True)
 
 
 def test_empty_in_empty_out_and_expired_is_exercise():
-    assert american.analyse([], [], [], [], [], []).vol.shape == (0,)
-    assert american.price([1, -1], 100.0, [90.0, 110.0], 0.0, 0.05, 0.2, 0.1).tolist() == [10.0, 10.0]
+    assert american.analyse([], Options([], [], [], [], [])).vol.shape == (0,)
+    expired = Options([1, -1], 100.0, [90.0, 110.0], 0.0, 0.05, 0.1)
+    assert american.price(expired, 0.2).tolist() == [10.0, 10.0]
 
 
 def test_bad_calls_say_what_to_do():
     terms = Terms(np.array([0.04]), np.array([0.0]), np.array([True]))
     with pytest.raises(ValueError, match="group holds 0 to 1, but there are 1 terms"):
-        analyse_chain([1.0, 1.0], 1, 100.0, 100.0, 0.5, [0, 1], terms)
+        chain.analyse([1.0, 1.0], Chain(1, 100.0, 100.0, 0.5, [0, 1], terms))
     with pytest.raises(ValueError, match="pass whole numbers"):
-        analyse_chain([1.0], 1, 100.0, 100.0, 0.5, [0.5], terms)
+        chain.analyse([1.0], Chain(1, 100.0, 100.0, 0.5, [0.5], terms))
     with pytest.raises(ValueError, match=r"terms differ in length.*one value per group"):
         Terms(np.array([0.04, 0.04]), np.array([0.0]), np.array([True]))
-    with pytest.raises(ValueError, match=r"price \(2,\).*strike \(3,\)"):
-        american.analyse([1.0, 2.0], 1, 100.0, [90.0, 100.0, 110.0], 0.5, 0.0)
+    with pytest.raises(ValueError, match=r"price \(2,\) and the options \(3,\) differ in length"):
+        american.analyse([1.0, 2.0], Options(1, 100.0, [90.0, 100.0, 110.0], 0.5, 0.0))

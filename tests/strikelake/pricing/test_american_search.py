@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from strikelake.pricing import american
+from strikelake.pricing import american, chain
 from strikelake.pricing.american_cells import make_cells, seats
-from strikelake.pricing.chain import Terms, analyse_chain, price_chain, value_chain
+from strikelake.pricing.options import Chain, Options
+from strikelake.pricing.terms import Terms
 
 
 def test_cells_hold_one_task_and_a_range_of_volatilities_wherever_their_rows_lie_in_it():
@@ -44,47 +45,45 @@ def _day(rows=3_000):
     vol = np.array([0.14, 0.2, 0.4, 0.9, 1.1, 0.13])[group] * np.exp(rng.normal(0.0, 0.25, rows))
     years = np.array([0.01, 0.04, 0.3, 1.0, 0.08, 0.5])[group] + rng.uniform(0.0, 0.27, rows) / 365.0
     strike = 100.0 * np.exp(rng.normal(0.0, 1.2, rows) * vol * np.sqrt(years))
-    market = (rng.choice([1.0, -1.0], rows), np.full(rows, 100.0), strike, years)
-    paid = price_chain(*market, vol, group, terms)
+    options = Chain(rng.choice([1.0, -1.0], rows), 100.0, strike, years, group, terms)
+    paid = chain.price(options, vol)
     # In cents, a third of them wrong ones, with volatilities that no smile holds together.
-    return np.round(paid, 2) + rng.choice([0.0, 0.0, 0.01, -0.02, 0.3], rows), market, vol, group, terms
+    return np.round(paid, 2) + rng.choice([0.0, 0.0, 0.01, -0.02, 0.3], rows), options, vol
 
 
 def _same(part, whole, rows):
-    assert np.array_equal(part.code, whole.code[rows])
-    for ours, theirs in zip(part.columns()[1:], whole.columns()[1:], strict=True):
+    for ours, theirs in zip(part.columns(), whole.columns(), strict=True):
         np.testing.assert_allclose(ours, theirs[rows], rtol=1e-12, atol=0.0)
 
 
 @pytest.mark.parametrize("share", [0.03, 0.1, 0.3, 0.6, 1.0])
 def test_no_row_depends_on_which_others_there_are_nor_on_their_order(share):
-    paid, market, vol, group, terms = _day()
+    paid, options, vol = _day()
     rng = np.random.default_rng(int(100 * share))
-    whole = analyse_chain(paid, *market, group, terms)
-    valued = value_chain(*market, vol, group, terms)
+    whole = chain.analyse(paid, options)
+    valued = chain.greeks(options, vol)
     assert np.count_nonzero(whole.code == 0) > 2_000
     for _ in range(3):
         some = rng.permutation(paid.size)[: int(share * paid.size)]
-        rows = tuple(column[some] for column in market)
-        _same(analyse_chain(paid[some], *rows, group[some], terms), whole, some)
-        _same(value_chain(*rows, vol[some], group[some], terms), valued, some)
+        _same(chain.analyse(paid[some], options[some]), whole, some)
+        _same(chain.greeks(options[some], vol[some]), valued, some)
+        assert np.array_equal(chain.price(options[some], vol[some]), chain.price(options, vol)[some])
 
 
 def test_rows_later_in_the_day_change_nothing():
-    paid, market, _, group, terms = _day()
+    paid, options, _ = _day()
     # Time to expiration falls, so that what a moment knows are the rows with the longest.
-    within = market[3] - np.array([0.01, 0.04, 0.3, 1.0, 0.08, 0.5])[group]
-    whole = analyse_chain(paid, *market, group, terms)
+    within = options.years - np.array([0.01, 0.04, 0.3, 1.0, 0.08, 0.5])[options.group]
+    whole = chain.analyse(paid, options)
     for known in (within > 0.26 / 365.0, within > 0.1 / 365.0):
-        rows = tuple(column[known] for column in market)
-        _same(analyse_chain(paid[known], *rows, group[known], terms), whole, known)
+        _same(chain.analyse(paid[known], options[known]), whole, known)
 
 
 @pytest.mark.parametrize("vol", [0.004, 0.02, 0.0205, 0.1399, 0.1401, 0.9, 0.9549, 3.0, 9.0])
 def test_a_volatility_is_found_wherever_its_cell_is(vol):
     strike = np.array([101.0, 100.0, 99.0])
-    paid = american.price(-1, 100.0, strike, 0.5, 0.02, vol, 0.015)
-    found = american.analyse(paid, -1, 100.0, strike, 0.5, 0.02, 0.015, tick=1e-6)
+    paid = american.price(Options(-1, 100.0, strike, 0.5, 0.02, 0.015), vol)
+    found = american.analyse(paid, Options(-1, 100.0, strike, 0.5, 0.02, 0.015), tick=1e-6)
     solved = found.code == 0
     assert solved.any()
     assert np.max(np.abs(found.vol / vol - 1.0)[solved]) < 1e-4

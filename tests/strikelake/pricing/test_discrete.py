@@ -5,9 +5,10 @@ import pytest
 import QuantLib as ql  # noqa: N813 - as its own examples do
 from scipy.interpolate import CubicSpline
 
-from strikelake.pricing import black_scholes
-from strikelake.pricing.chain import Dividends, Terms, analyse_chain, forwards, price_chain, value_chain
+from strikelake.pricing import chain, european
+from strikelake.pricing.chain import Chain, Dividends, Terms
 from strikelake.pricing.discrete import fractions
+from strikelake.pricing.options import Options
 
 TODAY = ql.Date(2, 1, 2026)
 DAYS = ql.Actual365Fixed()
@@ -25,11 +26,11 @@ def test_the_forward_is_that_of_the_cash():
         np.array([rate]), np.zeros(1), np.array([True]), Dividends(np.zeros(3, int), 1.0 - when, shares)
     )
     expected = (spot - np.sum(cash * np.exp(-rate * when))) * np.exp(rate)
-    assert forwards(spot, 1.0, [0], terms) == pytest.approx([expected], rel=1e-14)
+    assert Chain(1, spot, spot, 1.0, [0], terms).forwards() == pytest.approx([expected], rel=1e-14)
 
 
 def test_only_dividends_ahead_count():
-    found = forwards(100.0, [0.5, 0.3, 0.05, 0.5], [1, 1, 1, 0], _terms())
+    found = Chain(1, 100.0, 100.0, [0.5, 0.3, 0.05, 0.5], [1, 1, 1, 0], _terms()).forwards()
     growth = np.exp(np.array([0.03, 0.03, 0.03, 0.04]) * [0.5, 0.3, 0.05, 0.5])
     assert found == pytest.approx(100.0 * growth * [0.99 * 0.98, 0.98, 1.0, 0.97], rel=1e-14)
 
@@ -40,15 +41,17 @@ def test_european_rows_are_exact_and_lose_no_dividend_day_by_day():
         np.array([95.0, 105.0, 100.0]),
         np.array([0.5, 0.3, 0.05]),
     )
-    group, vol = np.array([1, 1, 1]), np.array([0.2, 0.3, 0.4])
-    value = price_chain(sign, 100.0, strike, years, vol, group, _terms())
+    vol, options = np.array([0.2, 0.3, 0.4]), Chain(sign, 100.0, strike, years, 1, _terms())
+    value = chain.price(options, vol)
     spot = 100.0 * np.array([0.99 * 0.98, 0.98, 1.0])
-    assert value == pytest.approx(black_scholes.price(sign, spot, strike, years, 0.04, vol, 0.01), rel=1e-13)
-    found = analyse_chain(value, sign, 100.0, strike, years, group, _terms())
+    without = Options(sign, spot, strike, years, 0.04, 0.01)
+    assert value == pytest.approx(european.price(without, vol), rel=1e-13)
+    assert value == pytest.approx(european.price(options.options(), vol), rel=1e-13)
+    found = chain.analyse(value, options)
     assert found.vol == pytest.approx(vol, abs=1e-10)
-    later = price_chain(sign, 100.0, strike, years - 1e-5, vol, group, _terms())
+    later = chain.price(Chain(sign, 100.0, strike, years - 1e-5, 1, _terms()), vol)
     assert found.theta == pytest.approx((later - value) / 1e-5, rel=1e-3)
-    assert value_chain(sign, 100.0, strike, years, vol, group, _terms()).theta == pytest.approx(found.theta)
+    assert chain.greeks(options, vol).theta == pytest.approx(found.theta)
 
 
 @pytest.mark.parametrize(
@@ -66,8 +69,9 @@ def test_bad_dividends_are_named(columns, message):
 
 
 def test_a_schedule_of_an_unknown_group_and_one_beyond_the_spot_are_refused():
+    stray = _terms(dividends=Dividends(np.array([0, 5]), np.ones(2), np.zeros(2)))
     with pytest.raises(ValueError, match="dividends name groups 0 to 5, but there are 2 terms"):
-        forwards(1.0, 1.0, [0], _terms(dividends=Dividends(np.array([0, 5]), np.ones(2), np.zeros(2))))
+        Chain(1, 1.0, 1.0, 1.0, [0], stray).forwards()
     with pytest.raises(ValueError, match="leave nothing of a spot of 10"):
         fractions([6.0, 6.0], [0.1, 0.2], 10.0, 0.0)
     with pytest.raises(ValueError, match="one date per dividend"):
@@ -120,7 +124,7 @@ def test_quantlibs_grid_gives_back_the_volatility(sign, days, schedule):
     when, share = np.array(schedule).T
     owed = Dividends(np.zeros(len(when), int), years - when / 365, share)
     terms = Terms(np.array([0.043]), np.zeros(1), np.array([True]), owed)
-    found = analyse_chain(paid, sign, 100.0, strike, years, np.zeros(5, int), terms)
+    found = chain.analyse(paid, Chain(sign, 100.0, strike, years, np.zeros(5, int), terms))
     assert found.status.tolist() == ["solved"] * 5
     assert found.vol == pytest.approx(vol, abs=1.5e-4)
 
@@ -137,20 +141,18 @@ def test_a_put_far_in_the_money_knows_the_day_from_which_waiting_for_the_dividen
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_american_rows_go_round_and_their_greeks_are_slopes(sign):
-    at = {"sign": sign, "spot": 100.0, "strike": 104.0, "years": 0.5, "vol": 0.3}
     terms = _terms(american=True)
 
-    def value(**changed):
-        return float(price_chain(**{**at, **changed}, group=[1], terms=terms)[0])
+    def value(spot=100.0, years=0.5, vol=0.3, terms=terms):
+        return float(chain.price(Chain(sign, spot, 104.0, years, [1], terms), vol)[0])
 
-    found = analyse_chain(value(), sign, 100.0, 104.0, 0.5, [1], terms)
+    found = chain.analyse(value(), Chain(sign, 100.0, 104.0, 0.5, [1], terms))
     assert found.vol == pytest.approx([0.3], abs=1e-5)
     assert found.delta == pytest.approx([(value(spot=100.1) - value(spot=99.9)) / 0.2], abs=2e-3)
     assert found.vega == pytest.approx([(value(vol=0.31) - value(vol=0.29)) / 0.02], rel=5e-3)
     assert found.theta == pytest.approx([(value(years=0.499) - value(years=0.501)) / 0.002], rel=0.02)
     higher = Terms(np.array([0.04, 0.041]), terms.dividend_yield, terms.american, PAID)
-    moved = float(price_chain(**at, group=[1], terms=higher)[0])
-    assert found.rho == pytest.approx([(moved - value()) / 0.001], rel=0.02)
+    assert found.rho == pytest.approx([(value(terms=higher) - value()) / 0.001], rel=0.02)
 
 
 def test_american_is_worth_at_least_the_european_and_the_exercise():
@@ -161,11 +163,11 @@ def test_american_is_worth_at_least_the_european_and_the_exercise():
         rng.uniform(0.1, 0.9, 200),
         rng.integers(0, 2, 200),
     )
-    market = (sign, 100.0, strike, years, vol, group)
-    value = price_chain(*market, _terms(american=True))
-    assert np.all(value >= price_chain(*market, _terms()) - 5e-4)
+    options = Chain(sign, 100.0, strike, years, group, _terms(american=True))
+    value = chain.price(options, vol)
+    assert np.all(value >= chain.price(Chain(sign, 100.0, strike, years, group, _terms()), vol) - 5e-4)
     assert np.all(value >= sign * (100.0 - strike) - 1e-9)
-    found = analyse_chain(value, sign, 100.0, strike, years, group, _terms(american=True), tick=1e-4)
+    found = chain.analyse(value, options, tick=1e-4)
     telling = value - np.maximum(sign * (100.0 - strike), 0.0) > 0.02
     assert np.all(found.code[telling] == 0)
     assert np.max(np.abs(found.vol - vol)[telling]) < 5e-4
@@ -174,7 +176,7 @@ def test_american_is_worth_at_least_the_european_and_the_exercise():
 def test_bad_rows_beside_good_ones_have_a_reason():
     paid = [5.0, 0.0, np.nan, 40.0, 200.0, 5.0]
     strike, years = [100.0, 100.0, 100.0, 140.0, 100.0, 100.0], [0.5, 0.5, 0.5, 0.5, 0.5, 0.0]
-    found = analyse_chain(paid, -1, 100.0, strike, years, [1] * 6, _terms(american=True))
+    found = chain.analyse(paid, Chain(-1, 100.0, strike, years, [1] * 6, _terms(american=True)))
     expected = ["solved", "non_positive_price", "missing_input", "below_intrinsic", "above_bound", "expired"]
     assert found.status.tolist() == expected
 
@@ -185,13 +187,13 @@ def test_no_row_depends_on_which_others_there_are():
     vol = np.array([0.14, 0.5])[group] * np.exp(rng.normal(0.0, 0.4, size))
     years = np.array([0.21, 0.36])[group] - rng.uniform(0.0, 0.0007, size)
     strike = 100.0 * np.exp(rng.normal(0.0, 1.2, size) * vol * np.sqrt(years))
-    paid = price_chain(sign, 100.0, strike, years, vol, group, _terms(american=True))
+    options = Chain(sign, 100.0, strike, years, group, _terms(american=True))
+    paid = chain.price(options, vol)
     paid = np.round(paid, 2) + rng.choice([0.0, 0.0, 0.02, 0.3], size)
-    whole = analyse_chain(paid, sign, 100.0, strike, years, group, _terms(american=True))
+    whole = chain.analyse(paid, options)
     for share in (0.03, 0.3, 1.0):
         some = rng.permutation(size)[: int(share * size)]
-        market = (sign[some], 100.0, strike[some], years[some], group[some])
-        part = analyse_chain(paid[some], *market, _terms(american=True))
+        part = chain.analyse(paid[some], options[some])
         assert np.array_equal(part.code, whole.code[some])
         for ours, theirs in zip(part.columns()[1:], whole.columns()[1:], strict=True):
             np.testing.assert_allclose(ours, theirs[some], rtol=1e-12, atol=0.0)

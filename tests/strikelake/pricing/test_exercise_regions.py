@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import QuantLib as ql  # noqa: N813 - as its own examples do
 
-from strikelake.pricing import american, black_scholes
+from strikelake.pricing import american, european
+from strikelake.pricing.options import Options
 
 TODAY, DAYS = ql.Date(2, 1, 2026), ql.Actual365Fixed()
 SPOT = 100.0
@@ -39,9 +40,8 @@ def _grid(sign, strike, days, rate, vol, carry):
 )
 def test_where_exercising_early_never_pays_the_value_is_european(sign, rate, carry):
     strike = np.linspace(60.0, 160.0, 21)
-    value = american.price(sign, SPOT, strike, 0.7, rate, 0.3, carry)
-    european = black_scholes.price(sign, SPOT, strike, 0.7, rate, 0.3, carry)
-    assert value == pytest.approx(european, rel=1e-12)
+    options = Options(sign, SPOT, strike, 0.7, rate, carry)
+    assert american.price(options, 0.3) == pytest.approx(european.price(options, 0.3), rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -58,17 +58,17 @@ def test_where_exercising_early_never_pays_the_value_is_european(sign, rate, car
 def test_one_boundary_at_a_rate_of_0_and_two_below(sign, rate, carry, days, vol):
     strike = np.array([70.0, 85.0, 95.0, 100.0, 105.0, 115.0, 130.0])
     expected = np.array([_grid(sign, k, days, rate, vol, carry) for k in strike])
-    value = american.price(sign, SPOT, strike, days / 365, rate, vol, carry)
+    options = Options(sign, SPOT, strike, days / 365, rate, carry)
+    value = american.price(options, vol)
     assert value == pytest.approx(expected, abs=2e-3)
-    european = black_scholes.price(sign, SPOT, strike, days / 365, rate, vol, carry)
-    assert np.max(value - european) > 0.01
+    assert np.max(value - european.price(options, vol)) > 0.01
     telling = value - np.maximum(sign * (SPOT - strike), 0.0) > 0.05
-    found = american.analyse(value, sign, SPOT, strike, days / 365, rate, carry, tick=1e-4)
+    found = american.analyse(value, options, tick=1e-4)
     assert np.all(found.code[telling] == 0)
     assert found.vol[telling] == pytest.approx(vol, abs=1e-5)
 
 
 def test_a_rate_that_falls_to_0_changes_nothing_abruptly():
     strike = np.array([90.0, 100.0, 110.0])
-    near, at = (american.price(-1, SPOT, strike, 0.5, rate, 0.3, -0.02) for rate in (1e-7, 0.0))
+    near, at = (american.price(Options(-1, SPOT, strike, 0.5, rate, -0.02), 0.3) for rate in (1e-7, 0.0))
     assert near == pytest.approx(at, abs=1e-5)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strikelake.pricing.black_scholes import price
+from strikelake.pricing import european
+from strikelake.pricing.options import Options
 from strikelake.pricing.parity import FARTHEST, NEAREST, implied_spots
 
 EXPIRATION = date(2021, 1, 15)
@@ -42,14 +43,14 @@ def _bars(quotes, *, root="SPXW", years=0.02, rate=0.03, moment=10):
 )
 def test_european_prices_give_back_their_spot(spot, moneyness, vol, years, rate):
     strike = round(spot * moneyness, 3)
-    call, put = (float(price(sign, spot, strike, years, rate, vol)) for sign in (1, -1))
+    call, put = (float(european.price(Options(sign, spot, strike, years, rate), vol)) for sign in (1, -1))
     found = implied_spots(_bars([(strike, call, put)], years=years, rate=rate))
     assert found["spot"].to_list() == pytest.approx([spot])
     assert found["forward"].to_list() == pytest.approx([spot * np.exp(rate * years)])
 
 
 def test_a_dividend_yield_comes_off_the_spot_and_not_off_the_forward():
-    call, put = (float(price(sign, 100.0, 100.0, 0.5, 0.04, 0.2, 0.02)) for sign in (1, -1))
+    call, put = (float(european.price(Options(sign, 100.0, 100.0, 0.5, 0.04, 0.02), 0.2)) for sign in (1, -1))
     found = implied_spots(_bars([(100.0, call, put)], years=0.5, rate=0.04))
     assert found["spot"].to_list() == pytest.approx([100.0 * np.exp(-0.02 * 0.5)])
     assert found["forward"].to_list() == pytest.approx([100.0 * np.exp(0.02 * 0.5)])

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from numpy.polynomial import polynomial as series
 
-from strikelake.pricing import black_scholes
+from strikelake.pricing import european
 from strikelake.pricing.boundary_nodes import FAR, POWERS_U, POWERS_VOL, nodes
+from strikelake.pricing.options import Options
 from strikelake.pricing.premium_tables import (
     DISTANCE,
     LN_LIMIT,
@@ -47,8 +48,8 @@ def test_at_the_boundary_the_option_is_worth_its_exercise(rate, carry, years):
     for vol in (0.16, 0.2, 0.31, 0.55):
         spot, place = _boundary(table, vol, years)
         premium = np.exp(series.polyval2d(-1.0, place, surface))
-        european = black_scholes.price(-1, spot, 1.0, years, rate, vol, carry)
-        assert european + premium == pytest.approx(1.0 - spot, abs=2e-6)
+        value = european.price(Options(-1, spot, 1.0, years, rate, carry), vol)
+        assert value + premium == pytest.approx(1.0 - spot, abs=2e-6)
 
 
 @pytest.mark.parametrize(("rate", "carry", "years"), MARKETS)
@@ -61,7 +62,7 @@ def test_it_leaves_the_boundary_smoothly(rate, carry, years):
     premium = np.exp(series.polyval2d(-1.0, place, surface))
     by_u = premium * series.polyval2d(-1.0, place, series.polyder(surface)) * 2.0 / FAR
     step = 1e-5
-    up, down = (black_scholes.price(-1, spot + d, 1.0, years, rate, vol, carry) for d in (step, -step))
+    up, down = (european.price(Options(-1, spot + d, 1.0, years, rate, carry), vol) for d in (step, -step))
     slope = by_u / (spot * vol * np.sqrt(years)) + (up - down) / (2.0 * step)
     assert slope == pytest.approx(-1.0, abs=3e-4)
 

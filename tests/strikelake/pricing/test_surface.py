@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from strikelake.pricing.black_scholes import price
-from strikelake.pricing.greeks import greeks
+from strikelake.pricing import european
+from strikelake.pricing.options import Options
 from strikelake.pricing.surface import Surface
 from strikelake.pricing.svi import total_variance
 
@@ -47,7 +47,8 @@ def test_the_strike_of_a_delta_has_that_delta():
     for delta in (0.25, 0.5, 0.75):
         k = SKEWED.strike_of_delta(delta, 30)
         vol = SKEWED.vol(k, 30)
-        assert greeks(1, 1.0, np.exp(k), years, 0.0, vol).delta == pytest.approx(delta, abs=1e-9)
+        call = Options(1, 1.0, np.exp(k), years, 0.0)
+        assert european.greeks(call, vol).delta == pytest.approx(delta, abs=1e-9)
 
 
 def test_wings_of_a_skewed_smile():
@@ -82,7 +83,7 @@ def test_interpolated_slices_have_no_calendar_arbitrage():
     assert surface.calendar_gaps(np.full(2, -0.5), np.full(2, 0.5)).tolist() == [0.0, 0.0]
     for k in (-0.3, 0.0, 0.3):
         near, far = (
-            price(1, 1.0, np.exp(k), 1.0, 0.0, np.sqrt(surface.total_variance(k, years)[0]))
+            european.price(Options(1, 1.0, np.exp(k), 1.0, 0.0), np.sqrt(surface.total_variance(k, years)[0]))
             for years in (0.12, 0.13)
         )
         assert near < far

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strikelake.pricing.black_scholes import price
+from strikelake.pricing import european
+from strikelake.pricing.options import Options
 from strikelake.pricing.svi import FEWEST, durrleman, fit, total_variance, variance_slope
 
 PARAMS = np.array([0.005, 0.08, -0.6, 0.02, 0.08])
@@ -32,7 +33,8 @@ def test_slope_and_durrleman_agree_with_differences_of_prices():
     step = 1e-3
 
     def call(strike):
-        return price(1, 1.0, strike, 1.0, 0.0, np.sqrt(total_variance(PARAMS, np.log(strike))))
+        vol = np.sqrt(total_variance(PARAMS, np.log(strike)))
+        return european.price(Options(1, 1.0, strike, 1.0, 0.0), vol)
 
     strike = np.exp(k)
     density = (call(strike + step) - 2 * call(strike) + call(strike - step)) / step**2

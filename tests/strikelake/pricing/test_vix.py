@@ -57,10 +57,11 @@ def test_the_same_quotes_with_the_times_of_the_earlier_edition():
 
 
 def test_a_flat_smile_gives_its_volatility():
-    from strikelake.pricing.black_scholes import price
+    from strikelake.pricing import european
+    from strikelake.pricing.options import Options
 
     strikes = np.arange(1000.0, 9000.0, 5.0)
-    call, put = (price(sign, 4000.0, strikes, 30 / 365, 0.0, 0.2) for sign in (1, -1))
+    call, put = (european.price(Options(sign, 4000.0, strikes, 30 / 365, 0.0), 0.2) for sign in (1, -1))
     found = term_variance(strikes, call, call, put, put, 30 / 365, 0.0)
     assert found.variance == pytest.approx(0.04, rel=1e-3)
 

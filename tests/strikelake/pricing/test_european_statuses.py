@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strikelake.pricing.black_scholes import price
-from strikelake.pricing.greeks import greeks
-from strikelake.pricing.implied_vol import STATUSES, implied_vol
+from strikelake.pricing import european
+from strikelake.pricing.options import Options
+from strikelake.pricing.statuses import STATUSES
 
 
 @given(
@@ -20,9 +20,9 @@ from strikelake.pricing.implied_vol import STATUSES, implied_vol
 )
 def test_round_trip(sign, log_moneyness, years, rate, vol, q):
     strike = 100.0 * np.exp(log_moneyness)
-    paid = price(sign, 100.0, strike, years, rate, vol, q)
-    found = implied_vol(paid, sign, 100.0, strike, years, rate, q)
-    vega = greeks(sign, 100.0, strike, years, rate, vol, q).vega
+    paid = european.price(Options(sign, 100.0, strike, years, rate, q), vol)
+    found = european.analyse(paid, Options(sign, 100.0, strike, years, rate, q))
+    vega = european.greeks(Options(sign, 100.0, strike, years, rate, q), vol).vega
     if vega > 0.0101:
         assert found.status == "solved"
         assert float(found.vol) == pytest.approx(vol, abs=1e-10)
@@ -39,7 +39,7 @@ def test_round_trip(sign, log_moneyness, years, rate, vol, q):
     st.floats(-5.0, 5.0),
 )
 def test_every_row_has_a_number_or_a_reason(paid, spot, strike, years, rate):
-    found = implied_vol([paid, paid], [1, -1], spot, strike, years, rate)
+    found = european.analyse([paid, paid], Options([1, -1], spot, strike, years, rate))
     solved = found.code == STATUSES.index("solved")
     assert np.array_equal(np.isfinite(found.vol), solved)
     assert np.array_equal(np.isfinite(found.error), solved)
@@ -70,8 +70,10 @@ def test_every_row_has_a_number_or_a_reason(paid, spot, strike, years, rate):
     ],
 )
 def test_status(changed, expected):
-    quote = {"price": 4.0, "sign": 1, "spot": 100.0, "strike": 100.0, "years": 0.25, "rate": 0.0}
-    found = implied_vol(**{**quote, **changed})
+    quote = {"price": 4.0, "tick": 0.01}
+    market = {"sign": 1, "spot": 100.0, "strike": 100.0, "years": 0.25, "rate": 0.0}
+    price, tick, *columns = {**quote, **market, **changed}.values()
+    found = european.analyse(price, Options(*columns), tick)
     assert found.status == expected
     assert bool(np.isnan(found.vol)) == (expected != "solved")
 
@@ -79,28 +81,28 @@ def test_status(changed, expected):
 def test_far_tails_keep_their_digits():
     strikes = np.array([200.0, 150.0, 50.0, 40.0])
     signs = np.array([1.0, 1.0, -1.0, -1.0])
-    paid = price(signs, 100.0, strikes, 0.05, 0.02, 0.3)
-    found = implied_vol(paid, signs, 100.0, strikes, 0.05, 0.02, tick=1e-300)
+    paid = european.price(Options(signs, 100.0, strikes, 0.05, 0.02), 0.3)
+    found = european.analyse(paid, Options(signs, 100.0, strikes, 0.05, 0.02), tick=1e-300)
     assert found.vol == pytest.approx(np.full(4, 0.3), abs=1e-9)
 
 
 def test_shapes_are_kept_and_empty_is_fine():
-    assert implied_vol([], [], [], [], [], []).vol.shape == (0,)
-    assert implied_vol(np.full((2, 3), 4.0), 1, 100.0, 100.0, 0.25, 0.0).vol.shape == (2, 3)
+    assert european.analyse([], Options([], [], [], [], [])).vol.shape == (0,)
+    assert european.analyse(np.full((2, 3), 4.0), Options(1, 100.0, 100.0, 0.25, 0.0)).vol.shape == (2, 3)
 
 
 def test_rows_do_not_depend_on_their_neighbours():
     strikes = np.linspace(50.0, 150.0, 40_001)
-    paid = price(1, 100.0, strikes, 0.5, 0.03, 0.25)
-    whole = implied_vol(paid, 1, 100.0, strikes, 0.5, 0.03)
-    part = implied_vol(paid[7::1000], 1, 100.0, strikes[7::1000], 0.5, 0.03)
+    paid = european.price(Options(1, 100.0, strikes, 0.5, 0.03), 0.25)
+    whole = european.analyse(paid, Options(1, 100.0, strikes, 0.5, 0.03))
+    part = european.analyse(paid[7::1000], Options(1, 100.0, strikes[7::1000], 0.5, 0.03))
     assert np.array_equal(whole.vol[7::1000], part.vol, equal_nan=True)
 
 
 def test_bad_calls_say_what_to_do():
-    with pytest.raises(ValueError, match=r"price \(2,\).*strike \(3,\).*one length"):
-        implied_vol([1.0, 2.0], 1, 100.0, [90.0, 100.0, 110.0], 0.5, 0.0)
+    with pytest.raises(ValueError, match=r"price \(2,\) and the options \(3,\) differ in length"):
+        european.analyse([1.0, 2.0], Options(1, 100.0, [90.0, 100.0, 110.0], 0.5, 0.0))
     with pytest.raises(ValueError, match=r"use \+1 for a call"):
-        implied_vol(1.0, 2, 100.0, 100.0, 0.5, 0.0)
+        european.analyse(1.0, Options(2, 100.0, 100.0, 0.5, 0.0))
     with pytest.raises(ValueError, match=r"tick is 0\.0.*must be positive"):
-        implied_vol(1.0, 1, 100.0, 100.0, 0.5, 0.0, tick=0.0)
+        european.analyse(1.0, Options(1, 100.0, 100.0, 0.5, 0.0), tick=0.0)
