@@ -75,7 +75,8 @@ def options_assumptions(
         ),
         "Expiry": "cash at intrinsic value on the underlying's last price; no early exercise or assignment",
         "Model": (
-            "European implied volatility and delta at the mid, no dividends; "
+            "American implied volatility and delta at the mid (indices: European), each expiration's rate, "
+            "dividends expected at the open, no carry beside them; "
             f"{default_rate_sessions} sessions without a treasury curve used the default rate"
         ),
         "Statistics": _STATISTICS,

@@ -20,7 +20,8 @@ from strikelake.decide import DayState, decide
 from strikelake.errors import DatasetError
 from strikelake.orders import Effect
 from strikelake.strategy.prices import decimal_price
-from strikelake.strategy.signals import WITHDRAWAL_NS, decision_times
+from strikelake.strategy.selection import entry_contracts
+from strikelake.strategy.signals import WITHDRAWAL_NS, actionable, decision_times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -47,9 +48,12 @@ class Market(Protocol):
         ...
 
     def chain(
-        self, session: Session, quotes: pl.DataFrame, underlying_prices: Mapping[str, float], asof: int
+        self, session: Session, quotes: pl.DataFrame, prices: pl.DataFrame, asof: int, solve: pl.Expr
     ) -> pl.DataFrame:
-        """Return the chain at `asof`, as `decide` wants it."""
+        """Return the chain at `asof` from the session's quotes and prices, as `decide` wants it.
+
+        `solve` says which contracts need a delta.
+        """
         ...
 
     def correlations(self, session: Session) -> Mapping[frozenset[str], float]:
@@ -199,7 +203,8 @@ def _session(run: _Run, session: Session, by_time: Mapping[int, list[Signal]]) -
         # A contract held overnight keeps its last quote until the session quotes it again, as at a broker.
         quotes = pl.concat([run.carried, quotes], how="diagonal")
     book = QuoteBook(quotes)
-    prices = _Prices(run.market.prices(session))
+    traded = run.market.prices(session)
+    prices = _Prices(traded)
     day = DayState(session, run.equity(), correlations=run.market.correlations(session))
     for asof in decision_times(session):
         run.match(book, asof - WITHDRAWAL_NS)
@@ -207,7 +212,9 @@ def _session(run: _Run, session: Session, by_time: Mapping[int, list[Signal]]) -
         run.note(session, asof, "decision")
         wanted = by_time.get(asof, [])
         if wanted or run.ledger.holdings:
-            chain = run.market.chain(session, quotes, prices.at(asof), asof)
+            acted_on = actionable(wanted, run.limits.min_edge)
+            solve = entry_contracts(acted_on, session.date, (run.limits.min_dte, run.limits.max_dte))
+            chain = run.market.chain(session, quotes, traded, asof, solve)
             day = _decide(run, day, asof, wanted, chain)
     run.match(book, session.close_ns)
     run.unquoted += [

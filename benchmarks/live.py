@@ -31,15 +31,18 @@ from features.bars import resample
 from features.catalog import build, catalog, history_sessions
 from features.facts import FACTS
 from pipelines.analytics import analyse
+from pipelines.chain import SessionTerms
 from pipelines.featurize import History, history, live_features
 from pipelines.ingest import ingest
 from pipelines.latency import VENDOR
+from pipelines.market import LakeMarket
 from pipelines.recall import read_minutes, sessions_before
 from pipelines.reference import load_reference
 from pipelines.session import SessionPlan, SessionReport, TradingDesk
 from pipelines.trade import run_session
 from strikelake.brokers.alpaca import AlpacaBroker
 from strikelake.brokers.memory import MemoryBroker
+from strikelake.calendar import session
 from strikelake.journal.intents import IntentJournal
 from strikelake.journal.states import IntentRecord
 from strikelake.lake.store import Lake
@@ -130,6 +133,7 @@ class Round:
 
     history: History
     minutes: pl.DataFrame
+    terms: SessionTerms
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -143,7 +147,8 @@ class Round:
             for name, rows in self.history.facts.items()
         }
         bars = doubled(self.history.bars, "underlying")
-        return Round(History(bars, known), doubled(self.minutes, "ticker"))
+        terms = replace(self.terms, dividends=doubled(self.terms.dividends, "underlying"))
+        return Round(History(bars, known), doubled(self.minutes, "ticker"), terms)
 
 
 def main() -> int:
@@ -153,7 +158,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, prepared(Path(folder)) as (sandbox, lake):
         day = sandbox.live_session
         minutes = read_minutes(lake, sessions_before(day, history_sessions("30m")), day)
-        ten = Round(history(lake, day), minutes)
+        terms = LakeMarket(lake, CONFIG.symbols, [session(day)], 0.04).terms(session(day))
+        ten = Round(history(lake, day), minutes, terms)
         for known, clients in ((ten, "REST and broker over HTTP"), (ten.twice(), "REST, orders in memory")):
             print(f"\n{len(known.names)} underlyings, {clients}; load {os.getloadavg()[0]:.1f}")
             waits: list[float] = []
@@ -205,7 +211,7 @@ def plan(day: date, known: Round) -> SessionPlan:
         limits_for(tier, "medium", RiskRules()), max_daily_loss=Decimal(1), max_portfolio_risk=Decimal(1)
     )
     pairs = {frozenset({a, b}): 0.0 for a in names for b in names if a < b}
-    return SessionPlan(day, names, limits, known.history.bars, known.history.facts, 0.04, pairs)
+    return SessionPlan(day, names, limits, known.history.bars, known.history.facts, known.terms, pairs)
 
 
 def show(reports: Sequence[SessionReport], waits: Sequence[float]) -> float:

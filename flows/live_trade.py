@@ -73,7 +73,7 @@ def _plan(
         limits=limits,
         history_bars=before.bars,
         facts=before.facts,
-        rate=market.rate(session),
+        terms=market.terms(session),
         correlations=market.correlations(session),
         splits=market.splits(day - _LONGEST_HOLD, session),
     )

@@ -2,30 +2,84 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from pipelines.rates import newest_curve
-from strikelake.contracts import expiry_ns
-from strikelake.pricing import european
-from strikelake.pricing.options import Options
-from strikelake.pricing.rates import interpolate, years_between
+from pipelines.dividends import EXPECTED, expected_dividends
+from pipelines.priced import options_of
+from pipelines.rates import newest_curve, rate_for
+from pipelines.terms import series_of, with_root, with_series
+from strikelake.pricing import chain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
-_RATE_DAYS = 30.0
+    from numpy.typing import NDArray
+
+    from strikelake.calendar import Session
+    from strikelake.pricing.arrays import FloatArray
+
 _KEPT = ("occ_symbol", "underlying", "expiration", "option_type", "strike", "bid_price", "ask_price")
 
 
-def chain_at(
-    quotes: pl.DataFrame, underlying_prices: Mapping[str, float], asof: int, rate: float
-) -> pl.DataFrame:
-    """Return the last quote of every contract with implied volatility and delta.
+@dataclass(frozen=True, slots=True)
+class SessionTerms:
+    """What a session's options are priced with, as it is known at the open.
 
-    Point in time: quotes after `asof` are not looked at; the caller answers for the prices and the rate.
+    Attributes
+    ----------
+    session
+        The session.
+    rate
+        Continuous rate per year by days to settlement.
+    dividends
+        As `pipelines.dividends.expected_dividends` gives them at the open.
+    """
+
+    session: Session
+    rate: Callable[[float], float]
+    dividends: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EXPECTED))
+
+
+def session_terms(
+    session: Session, yields: pl.DataFrame, actions: pl.DataFrame, rate_default: float
+) -> SessionTerms:
+    """Return the terms of a session's chains, those that `pipelines.analytics` prices its quotes with.
+
+    Point in time: the newest treasury curve and the dividends announced at the session's open.
+
+    Parameters
+    ----------
+    yields, actions
+        Rows of treasury_yields and corporate_actions.
+    rate_default
+        Continuous rate where no curve is of the 30 days before.
+    """
+    curve = newest_curve(yields, session.open_ns)
+    dividends = expected_dividends(actions, session.date, session.open_ns)
+    return SessionTerms(session, rate_for(curve, rate_default), dividends)
+
+
+def chain_at(
+    quotes: pl.DataFrame,
+    prices: pl.DataFrame,
+    asof: int,
+    terms: SessionTerms,
+    solve: pl.Expr | None = None,
+    threads: int = 1,
+) -> pl.DataFrame:
+    """Return the last quote of every contract with the volatility and the delta of its middle.
+
+    Point in time: quotes and prices after `asof` are not looked at; the terms are those of the open.
+
+    A row is priced as `pipelines.analytics` prices a quote of this moment: American with discrete dividends
+    on shares and funds, European on indices, the rate of its expiration, time in minutes to settlement. One
+    thing is left out, the carry that calls and puts imply beside the dividends: the lake has it from many
+    pairs of one minute, and a decision has a single quote of each contract and no time for two more
+    solutions. ADR 48 says what that does to a delta.
 
     Parameters
     ----------
@@ -33,74 +87,64 @@ def chain_at(
         Columns occ_symbol, underlying, expiration (Date), option_type ("C" or "P"), strike, ts_ns, bid_price
         and ask_price (dollars per share, null where a side is missing), in any order; rows of the lake's
         option_quotes, or of a REST chain with its quote_ts_ns named ts_ns.
-    underlying_prices
-        Dollars by underlying, as last known at `asof`.
+    prices
+        underlying, available_at (ns UTC) and price (dollars); those since the open count. The newest one
+        prices the options, the first one turns cash dividends into shares of the price, as in the lake (where
+        it may be one from before the open).
     asof
         ns UTC.
-    rate
-        Continuously compounded, per year.
+    terms
+        The session's.
+    solve
+        Which contracts get numbers, such as `strikelake.strategy.selection.entry_contracts`; None is all. The
+        others are in the chain all the same, and no number depends on what else is solved.
+    threads
+        How many solve rows at a time.
 
     Returns
     -------
     pl.DataFrame
         One row per contract, sorted by occ_symbol: occ_symbol, underlying, expiration, option_type, strike,
         bid_price, ask_price, quote_ts_ns, underlying_price, years, implied_vol, delta. underlying_price is
-        null where none is given; implied_vol and delta (European, at the mid) are null where a side or the
-        underlying is missing or no volatility gives the mid.
+        null where none is known, and for adjusted contracts, which deliver something else; implied_vol and
+        delta are null where it or a side of the quote is missing, where no volatility gives the middle, and
+        where a row is not solved.
     """
+    opened = terms.session
     last = (
         quotes.filter(pl.col("ts_ns") <= asof)
         .sort("occ_symbol", "ts_ns", maintain_order=True)
         .unique("occ_symbol", keep="last", maintain_order=True)
         .select(*_KEPT, pl.col("ts_ns").alias("quote_ts_ns"))
     )
-    days = last["expiration"].unique().to_list()
-    expiries = pl.DataFrame(
-        {"expiration": days, "expiry_ns": [expiry_ns(day) for day in days]},
-        schema={"expiration": pl.Date, "expiry_ns": pl.Int64},
+    spots = (
+        prices.filter(pl.col("available_at").is_between(opened.open_ns, asof, closed="right"))
+        .sort("underlying", "available_at", maintain_order=True)
+        .group_by("underlying", maintain_order=True)
+        .agg(pl.col("price").first(), underlying_price=pl.col("price").last())
     )
-    spots = pl.DataFrame(
-        {"underlying": list(underlying_prices), "underlying_price": list(underlying_prices.values())},
-        schema={"underlying": pl.String, "underlying_price": pl.Float64},
+    rows = with_root(last).with_columns(
+        available_at=pl.lit(asof), price=(pl.col("bid_price") + pl.col("ask_price")) / 2.0
     )
-    chain = last.join(expiries, on="expiration", how="left", maintain_order="left").join(
-        spots, on="underlying", how="left", maintain_order="left"
+    series = series_of(rows, opened, opened.open_ns, terms.rate, terms.dividends, spots)
+    rows = with_series(rows, series).join(
+        spots.drop("price"), on="underlying", how="left", maintain_order="left"
     )
-    return chain.with_columns(*_solve(chain, asof, rate)).drop("expiry_ns")
-
-
-def rate_at(yields: pl.DataFrame, moment: int) -> float | None:
-    """Return the one rate that a session's chains are solved with: 30 days on the newest treasury curve.
-
-    Parameters
-    ----------
-    yields
-        Rows of treasury_yields.
-    moment
-        ns UTC; curves available later are not looked at. The session's open for all of its decisions.
-
-    Returns
-    -------
-    float or None
-        Continuously compounded, per year; None without a curve of the 30 days before `moment`.
-    """
-    curve = newest_curve(yields, moment)
-    if curve is None:
-        return None
-    return float(interpolate(curve["tenor_days"].to_numpy(), curve["yield_rate"].to_numpy(), _RATE_DAYS))
-
-
-def _solve(chain: pl.DataFrame, asof: int, rate: float) -> list[pl.Series]:
-    mid = chain.select((pl.col("bid_price") + pl.col("ask_price")) / 2).to_series()
-    price, spot, strike = (
-        column.cast(pl.Float64).fill_null(np.nan).to_numpy()
-        for column in (mid, chain["underlying_price"], chain["strike"])
+    adjusted = pl.col("root").str.contains(r"\d$")
+    rows = rows.with_columns(underlying_price=pl.when(~adjusted).then("underlying_price"))
+    wanted = np.ones(rows.height, np.bool_) if solve is None else rows.select(solve).to_series().to_numpy()
+    options = options_of(rows, rows["series"].to_numpy(), series.plain_terms())
+    found = chain.analyse(
+        rows["price"].fill_null(np.nan).to_numpy()[wanted], options[wanted], threads=threads
     )
-    sign = np.where((chain["option_type"] == "C").to_numpy(), 1.0, -1.0)
-    years = years_between(asof, chain["expiry_ns"].to_numpy())
-    found = european.analyse(price, Options(sign, spot, strike, years, rate))
-    return [
-        pl.Series("years", years),
-        pl.Series("implied_vol", found.vol).fill_nan(None),
-        pl.Series("delta", found.delta).fill_nan(None),
-    ]
+    numbers = {"implied_vol": found.vol, "delta": found.delta}
+    return rows.with_columns(
+        _spread(values, wanted).fill_nan(None).alias(name) for name, values in numbers.items()
+    ).select(*_KEPT, "quote_ts_ns", "underlying_price", "years", *numbers)
+
+
+def _spread(values: FloatArray, wanted: NDArray[np.bool_]) -> pl.Series:
+    """Return the numbers of the wanted rows at their places, NaN elsewhere."""
+    column = np.full(wanted.size, np.nan)
+    column[wanted] = values
+    return pl.Series(column)

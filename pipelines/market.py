@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from pipelines.chain import chain_at, rate_at
-from strikelake.errors import DatasetError, EmptyLakeError
+from pipelines.chain import SessionTerms, chain_at, session_terms
+from pipelines.rates import newest_curve
+from strikelake.errors import EmptyLakeError
 from strikelake.lake.views import adjusted_bars, splits
 from strikelake.risk.correlation import correlations, daily_returns
 from strikelake.schemas import table
@@ -71,11 +72,11 @@ class LakeMarket:
         first = days[0].date - _CORRELATION_DAYS
         bars = adjusted_bars(lake, "stock_day_bars", first, days[-1].date, self._underlyings, as_of=as_of)
         self._returns = daily_returns(bars.select("date", "ticker", "close").collect())
-        yields = self._yields()
+        self._yields, self._actions = (self._whole(name) for name in ("treasury_yields", "corporate_actions"))
+        self._rate_default = rate_default
         # The rate is fixed at each session's open: what the treasury publishes later is for the next one.
-        rates = {day.date: rate_at(yields, day.open_ns) for day in days}
-        self.default_rate_sessions = sum(rate is None for rate in rates.values())
-        self._rates = {date: rate_default if rate is None else rate for date, rate in rates.items()}
+        self.default_rate_sessions = sum(newest_curve(self._yields, day.open_ns) is None for day in days)
+        self._terms: SessionTerms | None = None
 
     def quotes(self, session: Session) -> pl.DataFrame:
         """Return the session's quotes of the underlyings' options."""
@@ -87,26 +88,16 @@ class LakeMarket:
         return bars.select("available_at", underlying="ticker", price="close").collect()
 
     def chain(
-        self, session: Session, quotes: pl.DataFrame, underlying_prices: Mapping[str, float], asof: int
+        self, session: Session, quotes: pl.DataFrame, prices: pl.DataFrame, asof: int, solve: pl.Expr
     ) -> pl.DataFrame:
-        """Return the chain at `asof` with the session's rate."""
-        return chain_at(quotes, underlying_prices, asof, self.rate(session))
+        """Return the chain at `asof`, priced with the session's terms."""
+        return chain_at(quotes, prices, asof, self.terms(session), solve)
 
-    def rate(self, session: Session) -> float:
-        """Return the continuous rate per year of a session's chains; see `pipelines.chain.rate_at`.
-
-        Point in time: from the newest treasury curve that was available at the session's open.
-
-        Raises
-        ------
-        DatasetError
-            When the session is not one of those this market was made for.
-        """
-        if session.date not in self._rates:
-            raise DatasetError(
-                f"there is no rate for {session.date}: make the LakeMarket with that session among its days"
-            )
-        return self._rates[session.date]
+    def terms(self, session: Session) -> SessionTerms:
+        """Return what the session's chains are priced with; see `pipelines.chain.session_terms`."""
+        if self._terms is None or self._terms.session != session:
+            self._terms = session_terms(session, self._yields, self._actions, self._rate_default)
+        return self._terms
 
     def correlations(self, session: Session) -> Mapping[frozenset[str], float]:
         """Return correlations of the last 60 sessions before `session`."""
@@ -127,11 +118,11 @@ class LakeMarket:
             name, session.date, session.date, underlyings=self._underlyings, as_of=self._as_of
         )
 
-    def _yields(self) -> pl.DataFrame:
-        none = pl.DataFrame(schema=table("treasury_yields").columns)
-        if self._as_of is not None and "treasury_yields" not in self._as_of:
+    def _whole(self, name: str) -> pl.DataFrame:
+        none = pl.DataFrame(schema=table(name).columns)
+        if self._as_of is not None and name not in self._as_of:
             return none
         try:
-            return self._lake.scan("treasury_yields", as_of=self._as_of).collect()
+            return self._lake.scan(name, as_of=self._as_of).collect()
         except EmptyLakeError:
             return none

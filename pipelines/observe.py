@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from strikelake.contracts import OptionContract
 from strikelake.decide.state import is_entry
 from strikelake.errors import VendorUnavailableError
 from strikelake.orders import OrderIntent
+from strikelake.strategy.selection import entry_contracts
 from strikelake.strategy.signals import actionable
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ QUOTE_COLUMNS = {
 """What `chain_at` reads of the vendor's chains."""
 
 logger = logging.getLogger(__name__)
+
+_THREADS = 2  # that solve the last chain, when nothing else is left to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +105,16 @@ def observe(
     tradable = [signal for signal in strong if signal.underlying in plan.limits.universe]
     wanted = _expirations(session.date, tradable, trades, plan)
     watch.lap("score")
-    quotes = [_quotes(asof, name, days, desk, problems) for name, days in wanted.items()]
-    watch.lap("quotes")
-    prices = {} if minutes is None else _last_prices(minutes)
-    none = pl.DataFrame(schema=QUOTE_COLUMNS)
-    chain = chain_at(pl.concat([none, *quotes]), prices, asof, plan.rate)
+    prices = traded_prices(minutes)
+    solve = entry_contracts(tradable, session.date, (plan.limits.min_dte, plan.limits.max_dte))
+    # A chain is solved while the next one is on its way: only the last of them is waited for.
+    with ThreadPoolExecutor(1) as solver:
+        parts = [solver.submit(chain_at, pl.DataFrame(schema=QUOTE_COLUMNS), prices, asof, plan.terms)]
+        for name, days in wanted.items():
+            quotes = _quotes(asof, name, days, desk, problems)
+            parts.append(solver.submit(chain_at, quotes, prices, asof, plan.terms, solve, _THREADS))
+        watch.lap("quotes")
+        chain = pl.concat([part.result() for part in parts]).sort("occ_symbol")
     watch.lap("chain")
     return Observation(signals, chain, tuple(problems))
 
@@ -179,6 +188,8 @@ def _quotes(
     return found.rename({"quote_ts_ns": "ts_ns"}).with_columns(known).select(*QUOTE_COLUMNS)
 
 
-def _last_prices(minutes: pl.DataFrame) -> dict[str, float]:
-    last = minutes.sort("ts_ns", maintain_order=True).group_by("ticker").agg(pl.col("close").last())
-    return dict(last.iter_rows())
+def traded_prices(minutes: pl.DataFrame | None) -> pl.DataFrame:
+    """Return the closes of today's minute bars as `chain_at` reads them; None gives no rows."""
+    if minutes is None:
+        return pl.DataFrame(schema={"underlying": pl.String, "available_at": pl.Int64, "price": pl.Float64})
+    return minutes.select("available_at", underlying="ticker", price="close")

@@ -11,7 +11,7 @@ import polars as pl
 
 from pipelines.chain import chain_at
 from pipelines.featurize import live_features
-from pipelines.observe import QUOTE_COLUMNS
+from pipelines.observe import QUOTE_COLUMNS, traded_prices
 from pipelines.predict import predict
 from strikelake.calendar import NS_PER_MINUTE
 from strikelake.contracts import OptionContract, expiry_ns
@@ -53,7 +53,7 @@ def rehearse(day: Session, account: Account, scorer: Forecaster, plan: SessionPl
     )
     predict(scorer, features)
     prices = dict(minutes.group_by("ticker").agg(pl.col("close").last()).iter_rows())
-    chain = chain_at(_quotes(day, asof, prices, plan), prices, asof, plan.rate)
+    chain = chain_at(_quotes(day, asof, prices, plan), traded_prices(minutes), asof, plan.terms)
     exit_at = exit_time(asof, scorer.bar, scorer.horizon)
     signals = [Signal(asof, name, exit_at, _CERTAIN) for name in plan.underlyings]
     state = DayState(day, account.equity, correlations=plan.correlations)
@@ -80,13 +80,13 @@ def _minutes(day: Session, asof: int, plan: SessionPlan) -> pl.DataFrame:
 def _quotes(day: Session, asof: int, prices: Mapping[str, float], plan: SessionPlan) -> pl.DataFrame:
     """Return a chain of one expiration for every underlying, priced by the model."""
     expiration = day.date + timedelta(days=plan.limits.max_dte)
-    years = years_between(asof, expiry_ns(expiration))
+    years = float(years_between(asof, expiry_ns(expiration)))
     kinds: tuple[tuple[OptionType, float], ...] = (("C", 1.0), ("P", -1.0))
     rows = []
     for name, spot in prices.items():
         strikes = np.unique(np.round(_STRIKES * spot, 2))
         for kind, sign in kinds:
-            fair = european.price(Options(sign, spot, strikes, years, plan.rate), _VOL)
+            fair = european.price(Options(sign, spot, strikes, years, plan.terms.rate(365.0 * years)), _VOL)
             for strike, bid in zip(strikes.tolist(), fair.tolist(), strict=True):
                 symbol = OptionContract(name, expiration, kind, Decimal(str(strike))).occ_symbol
                 rows.append((symbol, name, expiration, kind, strike, asof, bid, bid * _SPREAD))

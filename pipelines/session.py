@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from features.facts import Facts
+    from pipelines.chain import SessionTerms
     from pipelines.latency import DecisionTiming
     from pipelines.predict import Forecaster
     from pipelines.reconcile import Differences
@@ -74,8 +75,8 @@ class SessionPlan:
         back and as wide as the model's.
     facts
         Tables of facts (`features.facts.FACTS`) from the sessions before; None where no feature needs one.
-    rate
-        Continuously compounded, per year, for implied volatilities.
+    terms
+        Rates and dividends that chains are priced with.
     correlations
         Of daily returns by pair of underlyings, from the sessions before.
     splits
@@ -87,7 +88,7 @@ class SessionPlan:
     limits: Limits
     history_bars: pl.DataFrame
     facts: Facts | None
-    rate: float
+    terms: SessionTerms
     correlations: Mapping[frozenset[str], float] = field(default_factory=dict)
     splits: tuple[Split, ...] = ()
 

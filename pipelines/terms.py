@@ -45,6 +45,11 @@ class Series:
     frame: pl.DataFrame
     schedule: pl.DataFrame
 
+    def plain_terms(self) -> Terms:
+        """Return the pricing terms of every series, without carry beside its dividends."""
+        every = np.arange(len(self.frame))
+        return self.terms(every, np.zeros(every.size))
+
     def terms(self, series: NDArray[np.int64], carry: FloatArray) -> Terms:
         """Return pricing terms, one group for each entry of `series` with its carry."""
         entries = pl.DataFrame({"series": series}).with_row_index("group")

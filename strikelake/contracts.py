@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Literal, Self
 
 import polars as pl
@@ -197,6 +198,7 @@ def is_european(underlying: str) -> bool:
     return underlying in _EUROPEAN_UNDERLYINGS
 
 
+@cache  # asked for every expiration of every chain, and it goes through a year of sessions
 def settlement_ns(expiration: date, root: str) -> int:
     """Return the moment at which what an option pays is fixed, ns UTC: until then its price has a time value.
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
+    from strikelake.strategy.signals import Signal
+
 LONG_LEVEL = 2
 """Alpaca's options level for buying calls and puts."""
 SPREAD_LEVEL = 3
@@ -128,6 +130,30 @@ def tradable_contracts(chain: pl.DataFrame, today: date, dte: tuple[int, int]) -
     )
     parts = rows.partition_by("underlying", "direction", as_dict=True, include_key=False)
     return {(str(name), int(direction)): part for (name, direction), part in parts.items()}
+
+
+def entry_contracts(signals: Iterable[Signal], today: date, dte: tuple[int, int]) -> pl.Expr:
+    """Return whether a contract could carry one of the signals: the only ones whose delta is looked at.
+
+    Parameters
+    ----------
+    signals
+        Those to act on.
+    today, dte
+        As in `tradable_contracts`.
+
+    Returns
+    -------
+    pl.Expr
+        On underlying, option_type and expiration.
+    """
+    names: dict[int, list[str]] = {1: [], -1: []}
+    for signal in signals:
+        names[signal.direction].append(signal.underlying)
+    days = (pl.col("expiration") - pl.lit(today)).dt.total_days()
+    call, name = pl.col("option_type") == "C", pl.col("underlying")
+    rises, falls = (name.is_in(names[direction]) for direction in (1, -1))
+    return days.is_between(*dte) & ((call & rises) | (~call & falls))
 
 
 def listed(tradable: Tradable, underlying: str, direction: int, exit_at: int) -> list[Listed]:

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipelines.chain import chain_at
+from pipelines.chain import SessionTerms, chain_at
+from pipelines.rates import rate_for
 from strikelake.calendar import NS_PER_MINUTE, NS_PER_SECOND, Session, sessions
 from strikelake.contracts import OptionContract, expiry_ns
 from strikelake.portfolio import Account
@@ -59,8 +60,8 @@ class MadeMarket:
             )
         return pl.concat(parts)
 
-    def chain(self, session, quotes, underlying_prices, asof):  # noqa: ARG002 - the engine's protocol
-        return chain_at(quotes, underlying_prices, asof, RATE)
+    def chain(self, session, quotes, prices, asof, solve):
+        return chain_at(quotes, prices, asof, SessionTerms(session, rate_for(None, RATE)), solve)
 
     def correlations(self, session):  # noqa: ARG002 - as above
         return {frozenset((a, b)): 0.0 for a in self.names for b in self.names if a != b}

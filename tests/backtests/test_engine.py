@@ -57,7 +57,7 @@ class Script:
             orient="row",
         )
 
-    def chain(self, session, quotes, underlying_prices, asof):  # noqa: ARG002 - the engine's protocol
+    def chain(self, session, quotes, prices, asof, solve):  # noqa: ARG002 - the engine's protocol
         last = quotes.filter(pl.col("ts_ns") <= asof).sort("ts_ns").unique("occ_symbol", keep="last")
         return last.with_columns(quote_ts_ns=pl.col("ts_ns"), delta=pl.lit(0.45))
 

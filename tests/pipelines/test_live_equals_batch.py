@@ -11,8 +11,10 @@ import pytest
 
 from features.catalog import catalog
 from features.context import needs
+from pipelines.chain import SessionTerms
 from pipelines.featurize import featurize, history, live_features
 from pipelines.inputs import read_facts
+from pipelines.rates import rate_for
 from pipelines.session import SessionPlan, TradingDesk
 from pipelines.trade import run_session
 from strikelake.brokers.memory import MemoryBroker
@@ -175,7 +177,8 @@ def test_a_whole_session_through_the_trader(ordinary, tmp_path):
     names = tuple(sorted(known.bars["underlying"].unique()))
     tier = Tier("all", Decimal(0), names, 5, Decimal("0.02"), 5, 1_000, None)
     limits = limits_for(tier, "medium", RiskRules())
-    plan = SessionPlan(day.date, names, limits, known.bars, known.facts, 0.04)
+    terms = SessionTerms(day, rate_for(None, 0.04))
+    plan = SessionPlan(day.date, names, limits, known.bars, known.facts, terms)
     with IntentJournal(tmp_path / "j.db") as journal:
         report = run_session(TradingDesk(broker, Replay(ordinary), clock, witness, journal), plan)
 

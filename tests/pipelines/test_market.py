@@ -5,10 +5,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipelines.chain import rate_at
+from pipelines.chain import session_terms
 from pipelines.market import LakeMarket
 from strikelake.calendar import session, sessions
-from strikelake.errors import DatasetError, EmptyLakeError
+from strikelake.errors import EmptyLakeError
 from strikelake.splits import Split
 
 DAYS = sessions(date(2025, 2, 3), date(2025, 2, 14))
@@ -46,13 +46,14 @@ def test_the_rate_comes_from_the_treasury_or_else_from_the_default(market_lake, 
     assert len(DAYS) == LakeMarket(lake, NAMES, DAYS, 0.07, versions).default_rate_sessions
 
 
-def test_the_rate_of_a_session_was_known_at_its_open(market_lake):
+def test_terms_of_a_session_were_known_at_its_open(market_lake):
     market = LakeMarket(market_lake, NAMES, DAYS, 0.07)
-    yields = market_lake.scan("treasury_yields").collect()
-    assert [rate_at(yields, day.open_ns) for day in DAYS] == [market.rate(day) for day in DAYS]
-    assert market.rate(DAYS[0]) not in {None, 0.07}
-    with pytest.raises(DatasetError, match="no rate for 2025-02-18: make the LakeMarket with that session"):
-        market.rate(session(date(2025, 2, 18)))
+    yields, actions = (market_lake.scan(name).collect() for name in ("treasury_yields", "corporate_actions"))
+    for day in DAYS[:2]:
+        mine, expected = market.terms(day), session_terms(day, yields, actions, 0.07)
+        assert mine.rate(45.0) == expected.rate(45.0) != 0.07
+        assert mine.dividends.equals(expected.dividends)
+        assert mine.session == day
 
 
 def test_a_session_without_quotes_names_the_remedy(market_lake):

@@ -10,6 +10,8 @@ import pytest
 from features.bars import COLUMNS
 from features.catalog import catalog
 from pipelines import rehearse as rehearsal
+from pipelines.chain import SessionTerms
+from pipelines.rates import rate_for
 from pipelines.rehearse import rehearse
 from pipelines.session import SessionPlan
 from strikelake.calendar import session
@@ -36,7 +38,8 @@ def _plan(day, **other):
     limits = replace(limits_for(tier, "medium", RiskRules()), max_portfolio_risk=Decimal(1))
     pairs = {frozenset({a, b}): 0.0 for a in NAMES for b in NAMES if a < b}
     bars = pl.DataFrame(schema=COLUMNS)
-    return SessionPlan(day, NAMES, limits, bars, None, 0.04, pairs, **other)
+    terms = SessionTerms(session(day), rate_for(None, 0.04))
+    return SessionPlan(day, NAMES, limits, bars, None, terms, pairs, **other)
 
 
 # The second is a half day; the third has expirations and a horizon in the next year.

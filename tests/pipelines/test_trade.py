@@ -13,10 +13,12 @@ import polars as pl
 import pytest
 
 from features.bars import resample
+from pipelines.chain import SessionTerms
+from pipelines.rates import rate_for
 from pipelines.reconcile import Differences
 from pipelines.trade import SessionPlan, SessionReport, TradingDesk, run_session
 from strikelake.brokers.memory import MemoryBroker
-from strikelake.calendar import NS_PER_MINUTE, NS_PER_SECOND, et_date, et_ns, previous_session
+from strikelake.calendar import NS_PER_MINUTE, NS_PER_SECOND, et_date, et_ns, previous_session, session
 from strikelake.contracts import OptionContract, expiry_ns
 from strikelake.errors import (
     BrokerUnavailableError,
@@ -227,7 +229,7 @@ def floor(tmp_path: Path) -> Iterator[Floor]:
         limits=LIMITS,
         history_bars=history,
         facts=None,
-        rate=0.04,
+        terms=SessionTerms(session(DAY), rate_for(None, 0.04)),
         correlations={frozenset(SPOTS): 0.1},
     )
     with IntentJournal(tmp_path / "j.db") as journal:

@@ -12,9 +12,11 @@ import polars as pl
 import pytest
 
 from features.bars import resample
+from pipelines.chain import SessionTerms
+from pipelines.rates import rate_for
 from pipelines.trade import SessionPlan, TradingDesk, run_session
 from strikelake.brokers.alpaca import AlpacaBroker
-from strikelake.calendar import NS_PER_MINUTE, NS_PER_SECOND, et_ns
+from strikelake.calendar import NS_PER_MINUTE, NS_PER_SECOND, et_ns, session
 from strikelake.journal.intents import IntentJournal
 from strikelake.orders import OrderStatus
 from strikelake.risk.limits import Limits
@@ -100,7 +102,8 @@ def plan(sandbox: RunningSandbox) -> SessionPlan:
     )
     pairs = {frozenset({a, b}): 0.0 for a in SYMBOLS for b in SYMBOLS if a < b}
     bars = resample(minutes(sandbox))
-    return SessionPlan(sandbox.live_session, SYMBOLS, limits, bars, None, 0.04, pairs)
+    terms = SessionTerms(session(sandbox.live_session), rate_for(None, 0.04))
+    return SessionPlan(sandbox.live_session, SYMBOLS, limits, bars, None, terms, pairs)
 
 
 def test_a_whole_session_leaves_books_that_agree(sandbox: RunningSandbox, tmp_path: Path) -> None:
