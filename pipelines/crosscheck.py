@@ -14,13 +14,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from pipelines.causes import (
+    AGREES,
+    FOLLOWS,
+    UNEXPLAINED,
+    alternatives,
+    by_chance,
+    causes,
+    departure,
+    departures_to,
+)
 from pipelines.convention_search import (
     UNITS,
     fitted_carry,
     greek_convention,
     greek_tolerance,
     sample_of,
-    spread,
     units_of,
     vol_convention,
 )
@@ -40,8 +49,6 @@ if TYPE_CHECKING:
 TOLERANCE_BP = 5.0
 """Default tolerance of a volatility, in hundredths of a vol point: two good solvers differ by less."""
 
-AGREES, INSIDE, UNEXPLAINED = "agrees", "inside the quote", "unexplained"
-FOLLOWS = "follows from the volatility"
 _SHOWN = (
     "occ_symbol",
     "underlying",
@@ -54,9 +61,7 @@ _SHOWN = (
     "spot_snapshot",
     "told_implied_vol",
 )
-_CHANCE_ROWS = 400
 _FEWEST = 5  # contracts from which a forward is worth telling
-_STRICT = 0.1  # a way found for one row alone must come so much nearer, for there are many of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +147,16 @@ def cross_check(chain: SnapshotChain, *, tolerance_bp: float = TOLERANCE_BP) -> 
     fitted, dollars = fitted_carry(valuer, convention, told, tolerance_bp)
     valuer = replace(valuer, fitted=fitted)
     vols = {OURS: ours}
-    path = _path(convention)
+    path = departures_to(convention)
     for how in path:
         vols[how] = valuer.vols(how, every)
-    alternatives = _alternatives(valuer, convention)
-    cause = _causes(valuer, convention, vols, alternatives, told, tolerance_bp)
-    chance = _by_chance(valuer, vols[convention], ours, alternatives, told, tolerance_bp)
+    near = alternatives(valuer, convention)
+    cause = causes(valuer, convention, vols, near, told, tolerance_bp)
+    chance = by_chance(valuer, vols[convention], ours, near, told, tolerance_bp)
     rows = _frame(chain, ours, BASIS_POINTS * (told - vols[convention]), cause, valuer.statuses(every))
     rows = rows.with_columns(*_contributions(path, vols))
     rows = rows.with_columns(*_greek_columns(valuer, for_greeks, ours, told, scales))
-    steps = tuple(_step(before, after) for before, after in zip([OURS, *path], path, strict=False))
+    steps = tuple(departure(before, after) for before, after in zip([OURS, *path], path, strict=False))
     return CrossCheck(
         chain.session,
         tolerance_bp,
@@ -165,88 +170,6 @@ def cross_check(chain: SnapshotChain, *, tolerance_bp: float = TOLERANCE_BP) -> 
         chance,
         _forwards(chain, dollars, rows),
     )
-
-
-def _path(convention: Convention) -> list[Convention]:
-    """Return the conventions from ours to another, each one departure further."""
-    made, path = OURS, []
-    for axis in AXES:
-        if getattr(convention, axis) != getattr(made, axis):
-            made = replace(made, **{axis: getattr(convention, axis)})
-            path.append(made)
-    return path
-
-
-def _step(before: Convention, after: Convention) -> str:
-    [axis] = [axis for axis in AXES if getattr(before, axis) != getattr(after, axis)]
-    return AXES[axis][getattr(after, axis)]
-
-
-def _alternatives(valuer: Valuer, convention: Convention) -> list[Convention]:
-    """Return the conventions one input away from the vendor's or from ours."""
-    possible = set(valuer.possible(most=len(AXES)))
-    near = [
-        replace(base, **{axis: name})
-        for base in (OURS, convention)
-        for axis, names in AXES.items()
-        for name in names
-    ]
-    return [how for how in dict.fromkeys(near) if how in possible - {OURS, convention}]
-
-
-def _causes(
-    valuer: Valuer,
-    convention: Convention,
-    vols: Mapping[Convention, FloatArray],
-    alternatives: list[Convention],
-    told: FloatArray,
-    tolerance_bp: float,
-) -> list[str]:
-    """Return the cause of each row's difference; what says more overwrites what says less."""
-    cause = np.full(told.size, UNEXPLAINED, dtype=object)
-    known = {how: np.abs(vols[how] - told) * BASIS_POINTS <= tolerance_bp for how in (OURS, convention)}
-    left = np.flatnonzero(~(known[OURS] | known[convention]))
-    forward = replace(convention, carry="fitted")
-    for base, name in ((forward, f"{forward.label}, {INSIDE}"), (convention, INSIDE), (OURS, INSIDE)):
-        low, high = (valuer.vols(replace(base, price=side), left) for side in ("bid", "ask"))
-        cause[left[(told[left] >= low) & (told[left] <= high)]] = name
-    near = {
-        how: left[np.abs(valuer.vols(how, left) - told[left]) * BASIS_POINTS <= _STRICT * tolerance_bp]
-        for how in alternatives
-    }
-    for how in sorted(near, key=lambda each: (-len(each.departures()), near[each].size)):
-        cause[near[how]] = how.label
-    cause[left[np.abs(valuer.vols(forward, left) - told[left]) * BASIS_POINTS <= tolerance_bp]] = (
-        forward.label
-    )
-    cause[known[convention]] = convention.label
-    cause[known[OURS]] = AGREES
-    return cause.tolist()
-
-
-def _by_chance(
-    valuer: Valuer,
-    convention: FloatArray,
-    ours: FloatArray,
-    alternatives: list[Convention],
-    told: FloatArray,
-    tolerance_bp: float,
-) -> float | None:
-    """Return the share of rows that some convention reproduces when the differences are other rows'."""
-    known = np.flatnonzero(
-        np.isfinite(ours) & np.isfinite(told) & (np.abs(ours - told) * BASIS_POINTS > tolerance_bp)
-    )
-    if known.size < 2:  # noqa: PLR2004 - one row has nobody to change with
-        return None
-    chosen = known[spread(known.size, _CHANCE_ROWS)]
-    gap = (told - ours)[chosen]
-    dealt = np.random.default_rng(0).permutation(gap)
-    moved = np.abs(dealt - gap) * BASIS_POINTS > tolerance_bp
-    wrong = ours[chosen] + dealt
-    hit = np.abs(convention[chosen] - wrong) * BASIS_POINTS <= tolerance_bp
-    for how in alternatives:
-        hit |= np.abs(valuer.vols(how, chosen) - wrong) * BASIS_POINTS <= _STRICT * tolerance_bp
-    return float(hit[moved].mean()) if moved.any() else None
 
 
 def _frame(
@@ -268,10 +191,11 @@ def _frame(
 
 def _contributions(path: list[Convention], vols: Mapping[Convention, FloatArray]) -> list[pl.Series]:
     """Return what each departure on the way to the vendor's convention adds, in hundredths of a vol point."""
-    return [
-        pl.Series(f"by_{_step(before, after)}", BASIS_POINTS * (vols[after] - vols[before])).fill_nan(None)
-        for before, after in zip([OURS, *path], path, strict=False)
-    ]
+    found = []
+    for before, after in zip([OURS, *path], path, strict=False):
+        added = BASIS_POINTS * (vols[after] - vols[before])
+        found.append(pl.Series(f"by_{departure(before, after)}", added).fill_nan(None))
+    return found
 
 
 def _greek_columns(

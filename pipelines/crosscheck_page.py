@@ -8,8 +8,8 @@ import polars as pl
 
 from backtests import pages
 from backtests.figures import BLUE, GREY, RED, styled
+from pipelines.causes import AGREES, UNEXPLAINED
 from pipelines.conventions import GREEKS
-from pipelines.crosscheck import AGREES, UNEXPLAINED
 from pipelines.crosscheck_summary import DAYS, bucketed, by_bucket, by_cause, greek_differences
 from pipelines.statistics_page import decimal
 from strikelake.calendar import iso

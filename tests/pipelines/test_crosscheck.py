@@ -7,9 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from pipelines.causes import AGREES, INSIDE, UNEXPLAINED
 from pipelines.convention_search import UNITS
 from pipelines.conventions import OURS, Convention, Valuer
-from pipelines.crosscheck import AGREES, INSIDE, UNEXPLAINED, cross_check
+from pipelines.crosscheck import cross_check
 from pipelines.crosscheck_page import write_crosscheck
 from pipelines.crosscheck_summary import by_bucket, by_cause
 from pipelines.reference_rest import load_reference_from_rest

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from pipelines.slices import STEP, at_decisions, decision_times, fit_smiles, smile_points
-from pipelines.surfaces import build_surfaces, surface_rows, with_rank
+from pipelines.surface_rows import surface_rows, with_rank
+from pipelines.surfaces import build_surfaces
 from strikelake.calendar import session
 from strikelake.errors import EmptyLakeError
 from strikelake.lake.store import Lake
