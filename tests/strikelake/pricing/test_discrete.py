@@ -135,7 +135,7 @@ def test_a_put_far_in_the_money_knows_the_day_from_which_waiting_for_the_dividen
     expected = [_quantlib(-1.0, k, days, v, schedule) for k, v in zip(strike, vol, strict=True)]
     owed = Dividends(np.zeros(2, int), (days - np.array([30, 121])) / 365, np.full(2, 0.005))
     terms = Terms(np.array([0.043]), np.zeros(1), np.array([True]), owed)
-    found = price_chain(-1.0, 100.0, strike, days / 365, vol, np.zeros(4, int), terms)
+    found = chain.price(Chain(-1.0, 100.0, strike, days / 365, 0, terms), vol)
     assert found == pytest.approx(expected, abs=0.004)
 
 
