@@ -19,6 +19,7 @@ from strikelake.decide import DayState, decide
 from strikelake.pricing import european
 from strikelake.pricing.options import Options
 from strikelake.pricing.rates import years_between
+from strikelake.pricing.warm import compile_kernels
 from strikelake.strategy.signals import Signal, decision_times, exit_time
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def rehearse(day: Session, account: Account, scorer: Forecaster, plan: SessionPl
     underlyings are the real ones, and every underlying gets a signal and a chain. What would stop each
     decision of the session, such as a feature that does not exist, stops it here.
     """
+    # What is made up below may need fewer kernels than the market will: those of dividends, say.
+    compile_kernels()
     asof = decision_times(day)[0]
     minutes = _minutes(day, asof, plan)
     features = live_features(
