@@ -118,7 +118,10 @@ def chain_at(
         .select(*_KEPT, pl.col("ts_ns").alias("quote_ts_ns"))
     )
     spots = (
-        prices.filter(pl.col("available_at").is_between(opened.open_ns, asof, closed="right"))
+        prices.filter(
+            pl.col("underlying").is_in(last["underlying"].unique().implode()),
+            pl.col("available_at").is_between(opened.open_ns, asof, closed="right"),
+        )
         .sort("underlying", "available_at", maintain_order=True)
         .group_by("underlying", maintain_order=True)
         .agg(pl.col("price").first(), underlying_price=pl.col("price").last())
