@@ -109,12 +109,14 @@ def observe(
     solve = entry_contracts(tradable, session.date, (plan.limits.min_dte, plan.limits.max_dte))
     # A chain is solved while the next one is on its way: only the last of them is waited for.
     with ThreadPoolExecutor(1) as solver:
-        parts = [solver.submit(chain_at, pl.DataFrame(schema=QUOTE_COLUMNS), prices, asof, plan.terms)]
+        parts = []
         for name, days in wanted.items():
             quotes = _quotes(asof, name, days, desk, problems)
             parts.append(solver.submit(chain_at, quotes, prices, asof, plan.terms, solve, _THREADS))
         watch.lap("quotes")
-        chain = pl.concat([part.result() for part in parts]).sort("occ_symbol")
+        chains = [part.result() for part in parts]
+    none = pl.DataFrame(schema=QUOTE_COLUMNS)
+    chain = pl.concat(chains or [chain_at(none, prices, asof, plan.terms)]).sort("occ_symbol")
     watch.lap("chain")
     return Observation(signals, chain, tuple(problems))
 

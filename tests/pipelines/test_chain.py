@@ -241,6 +241,19 @@ def test_a_row_is_that_of_the_lake_for_the_same_quote(lake):
     assert (stored["status"] == "solved").sum() > 50
 
 
+def test_name_by_name_as_live_or_all_at_once_as_in_a_backtest_is_one_chain(lake):
+    yields, actions = (lake.scan(each).collect() for each in ("treasury_yields", "corporate_actions"))
+    terms, quotes = session_terms(OPENED, yields, actions, 0.0), _quotes()
+    prices = priced(AAA=100.0, BBB=60.0, SPX=5800.0)
+    parts = [
+        chain_at(part, prices, ASOF, terms, threads=2)
+        for part in quotes.partition_by("underlying", maintain_order=False)
+    ]
+    whole = chain_at(quotes, prices, ASOF, terms)
+    assert pl.concat(parts).sort("occ_symbol").equals(whole)
+    assert whole["delta"].count() > 40
+
+
 def test_terms_are_those_known_at_the_open(lake):
     yields, actions = (lake.scan(each).collect() for each in ("treasury_yields", "corporate_actions"))
     terms = session_terms(OPENED, yields, actions, 0.0)
