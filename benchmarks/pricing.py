@@ -217,16 +217,20 @@ def baw_vols(rows: dict[str, np.ndarray]) -> np.ndarray:
 
 def dividends(given: argparse.Namespace) -> list[Target]:
     """Compare American volatilities with discrete dividends, near the money and farther out."""
-    print(f"\n{'Discrete dividends':<34}{'+-1.5 sd':>10}{'+-2.5 sd':>10}   worst, vol bp, against a grid")
+    print(
+        f"\n{'Discrete dividends':<36}{'+-1.5 sd':>10}{'to 2.5':>10}{'cents':>10}   worst, vol bp, and of prices"
+    )
     near = 0.0
     for days, schedule in ((45, [(20, 0.015)]), (45, [(40, 0.005)]), (182, [(30, 0.005), (121, 0.005)])):
         for sign in (1.0, -1.0):
-            worst = [dividend_error(sign, days, schedule, *band) for band in ((0.0, 1.5), (1.5, 2.5))]
-            near = max(near, worst[0])
+            (close, one), (far, other) = (
+                dividend_error(sign, days, schedule, *band) for band in ((0.0, 1.5), (1.5, 2.5))
+            )
+            near = max(near, close)
             side = "call" if sign > 0 else "put"
+            paid_on = ", ".join(f"{share:.1%} in {day}" for day, share in schedule)
             print(
-                f"{side:<5}{days:>4} days, {schedule!s:<18}"[:34].ljust(34)
-                + f"{worst[0]:>10.2f}{worst[1]:>10.2f}"
+                f"{f'{side:<5}{days:>4} days, {paid_on}':<40}{close:>10.2f}{far:>10.2f}{max(one, other):>10.3f}"
             )
     plain, vol = groups_of(1_000, max(given.groups // 5, 1))
     own = plain.terms
@@ -242,8 +246,12 @@ def dividends(given: argparse.Namespace) -> list[Target]:
 
 def dividend_error(
     sign: float, days: int, schedule: list[tuple[int, float]], nearest: float, farthest: float
-) -> float:
-    """Return the largest error in basis points at strikes on both sides with a cent of time value."""
+) -> tuple[float, float]:
+    """Return the largest errors at strikes on both sides of 100: basis points, and cents of the price.
+
+    Volatilities count where half a tick is less than a vol point: far in the money before a dividend a price
+    says nothing of it, however much it is above exercising now.
+    """
     years, vol = days / 365, np.array([0.2, 0.4] * 4)
     distance = np.linspace(nearest, farthest, 4) if nearest else np.linspace(0.2, farthest, 4)
     strike = 100.0 * np.exp(np.concatenate([distance, -distance]) * vol * np.sqrt(years))
@@ -253,9 +261,11 @@ def dividend_error(
     when, share = np.array(schedule).T
     owed = Dividends(np.zeros(len(when), np.int64), years - when / 365, share)
     terms = Terms(np.array([RATE]), np.zeros(1), np.array([True]), owed)
-    found = chain.analyse(paid, Chain(sign, 100.0, strike, years, 0, terms))
-    telling = (paid - np.maximum(sign * (100.0 - strike), 0.0) > CENT) & (found.code == 0)
-    return float(np.max(np.abs(found.vol - vol)[telling] / BASIS_POINT, initial=0.0))
+    options = Chain(sign, 100.0, strike, years, 0, terms)
+    found, value = chain.analyse(paid, options), chain.price(options, vol)
+    telling = (found.code == 0) & (found.error < CENT)
+    error = np.max(np.abs(found.vol - vol)[telling] / BASIS_POINT, initial=0.0)
+    return float(error), float(np.max(np.abs(value - paid)) / CENT)
 
 
 def day(given: argparse.Namespace) -> list[Target]:

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 DAY, MINUTES, UNDERLYINGS, RATE = date(2025, 6, 10), 390, 3_000, 0.043
 EXPIRATIONS = tuple(date(2025, 6, 13) + timedelta(weeks=weeks) for weeks in (0, 1, 2, 3, 6, 10, 14, 32, 84))
-SHARE, QUARTER = 0.005, 91  # of the price that a payer pays, every so many days
+_DRAWN = 3  # draws for a bar: a series trades more than once in a minute
+SHARE, QUARTER, PAYERS = 0.005, 91, 0.4  # of the price that a payer pays, every so many days
 PHASES = {
     "pricing.chain.analyse": "solving (carry and rows)",
     "pipelines.underlying.with_underlying": "as-of join of the underlying",
@@ -87,7 +88,7 @@ def market(lake: Lake, rows: int) -> float:
     start = np.round(np.exp(rng.uniform(np.log(15), np.log(600), UNDERLYINGS)), 2)
     path = start[:, None] * np.exp(np.cumsum(rng.normal(0, 5e-4, (UNDERLYINGS, MINUTES)), axis=1))
     path = np.round(path, 2)
-    next_ex = np.where(rng.random(UNDERLYINGS) < 1 / 3, rng.integers(3, 60, UNDERLYINGS), 0)
+    next_ex = np.where(rng.random(UNDERLYINGS) < PAYERS, rng.integers(3, 60, UNDERLYINGS), 0)
     lake.replace_many("stock_minute_bars", {DAY: stocks(opened, path)})
     lake.overwrite("treasury_yields", yields(opened))
     lake.overwrite("corporate_actions", actions(opened, start, next_ex))
@@ -158,17 +159,24 @@ def options(
     """
     series = UNDERLYINGS * len(EXPIRATIONS)
     weight = rng.pareto(0.9, series) + 0.05
-    own = rng.choice(series, rows, p=weight / weight.sum())
+    drawn = _DRAWN * rows
+    own = rng.choice(series, drawn, p=weight / weight.sum())
     number, which = np.divmod(own, len(EXPIRATIONS))
     days = np.array([(expiration - DAY).days for expiration in EXPIRATIONS])[which]
-    minute = rng.integers(0, MINUTES, rows)
+    minute = rng.integers(0, MINUTES, drawn)
     spot = path[number, minute]
     years = (days * 1440 + MINUTES - 1 - minute) / (365 * 1440)
-    vol = np.clip(rng.uniform(0.2, 0.8, UNDERLYINGS)[number] * np.exp(rng.normal(0, 0.02, rows)), 0.06, 3.0)
+    vol = np.clip(rng.uniform(0.2, 0.8, UNDERLYINGS)[number] * np.exp(rng.normal(0, 0.02, drawn)), 0.06, 3.0)
     step = np.where(path[number, 0] < 100, 0.5, 2.5)  # noqa: PLR2004 - strikes of dear shares lie farther apart
-    wanted = spot * np.exp(rng.normal(0, 1.0, rows) * vol * np.sqrt(years))
+    wanted = spot * np.exp(rng.normal(0, 1.0, drawn) * vol * np.sqrt(years))
     strike = np.maximum(np.round(wanted / step), 1.0) * step
-    call = rng.random(rows) < 0.5  # noqa: PLR2004 - as many puts
+    call = rng.random(drawn) < 0.5  # noqa: PLR2004 - as many puts
+    places = np.round(strike / step).astype(np.int64)
+    key = ((own * (places.max() + 1) + places) * 2 + call) * MINUTES + minute
+    bars = rng.permutation(np.unique(key, return_index=True)[1])[:rows]
+    number, which, days, minute, spot, years, vol, strike, call = (
+        column[bars] for column in (number, which, days, minute, spot, years, vol, strike, call)
+    )
     ahead = np.where(next_ex > 0, 1, 0)[number] * np.maximum(1 + (days - next_ex[number]) // QUARTER, 0)
     kept = spot * (1.0 - SHARE) ** ahead
     paid = european.price(Options(np.where(call, 1.0, -1.0), kept, strike, years, RATE), vol)
@@ -195,7 +203,7 @@ def options(
         high="close",
         low="close",
     )
-    frame = frame.unique(["occ_symbol", "ts_ns"], keep="first").sort("occ_symbol", "ts_ns")
+    frame = frame.sort("occ_symbol", "ts_ns")
     return shaped(frame, "option_minute_bars"), float(np.mean(ahead > 0))
 
 
