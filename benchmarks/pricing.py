@@ -217,9 +217,8 @@ def baw_vols(rows: dict[str, np.ndarray]) -> np.ndarray:
 
 def dividends(given: argparse.Namespace) -> list[Target]:
     """Compare American volatilities with discrete dividends, near the money and farther out."""
-    print(
-        f"\n{'Discrete dividends':<36}{'+-1.5 sd':>10}{'to 2.5':>10}{'cents':>10}   worst, vol bp, and of prices"
-    )
+    heads = f"{'+-1.5 sd':>10}{'to 2.5':>10}{'cents':>10}   worst, vol bp, and of prices"
+    print(f"\n{'Discrete dividends':<40}{heads}")
     near = 0.0
     for days, schedule in ((45, [(20, 0.015)]), (45, [(40, 0.005)]), (182, [(30, 0.005), (121, 0.005)])):
         for sign in (1.0, -1.0):
@@ -229,9 +228,8 @@ def dividends(given: argparse.Namespace) -> list[Target]:
             near = max(near, close)
             side = "call" if sign > 0 else "put"
             paid_on = ", ".join(f"{share:.1%} in {day}" for day, share in schedule)
-            print(
-                f"{f'{side:<5}{days:>4} days, {paid_on}':<40}{close:>10.2f}{far:>10.2f}{max(one, other):>10.3f}"
-            )
+            what, cents = f"{side:<5}{days:>4} days, {paid_on}", max(one, other)
+            print(f"{what:<40}{close:>10.2f}{far:>10.2f}{cents:>10.3f}")
     plain, vol = groups_of(1_000, max(given.groups // 5, 1))
     own = plain.terms
     count = len(own.rate)
