@@ -188,16 +188,16 @@ def _rows(
     """Return the rows of the features table that are stale, each null with its reason."""
     if read.bars.is_empty():
         return pl.DataFrame(schema=table("features").columns)
-    panel = Panel(read.bars)
-    values = engine.compute(panel, read.facts, features, threads)
-    why = engine.reasons(panel, read.facts, features, values)
-    keys = panel.bars.select(_KEY)
+    panel = Panel.of(read.bars)
+    columns = engine.compute(panel, read.facts, features, threads)
+    why = engine.reasons(panel, read.facts, features, columns)
+    keys = panel.keys
     inside = keys["date"] >= stale["date"].min()
     keys = keys.filter(inside)
     long = [
         keys.with_columns(
             feature=pl.lit(name),
-            value=pl.Series(values[name], nan_to_null=True).filter(inside),
+            value=pl.Series(columns[name].arrow()).filter(inside),
             null_reason=why[name].filter(inside),
         )
         for name in features
@@ -296,10 +296,15 @@ def live_features(
     """
     _require_bar_end(asof, bar)
     day = et_date(asof)
-    minutes = today_minutes.filter(pl.col("date") == day, pl.col("available_at") <= asof)
+    minutes = (
+        today_minutes.lazy()
+        .filter(pl.col("date") == day, pl.col("available_at") <= asof)
+        .unique(["ticker", "ts_ns"], keep="last")
+        .collect()
+    )
     before = history_bars["date"] < day
     known = history_bars if before.all() else history_bars.filter(before)
-    bars = extend(known, minutes.unique(["ticker", "ts_ns"], keep="last"), bar)
+    bars = extend(known, minutes, bar)
     return build_at(bars, known_at(facts, asof), asof, names)
 
 
