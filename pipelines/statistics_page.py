@@ -47,7 +47,11 @@ def write_statistics(folder: Path, report: StatisticsReport) -> Path:
     parts = [
         pages.note(_NOTE),
         pages.section("All features", _table(report)),
-        *(pages.section(f"{each.name}, {each.family}", _plots(each)) for each in report.features),
+        *(
+            pages.note(f"Never known ({why}): {', '.join(names)}.")
+            for why, names in report.never_known.items()
+        ),
+        *(pages.section(f"{each.name}, {each.family}", _plots(each)) for each in report.known),
     ]
     return pages.write_page(folder, "Statistics of features", facts, parts)
 
@@ -67,7 +71,7 @@ def decimal(value: float | None, places: int = 2, *, signed: bool = False) -> st
 
 def reasons(each: FeatureStatistics) -> str:
     """Return null rows by reason, the most frequent first."""
-    return ", ".join(f"{reason} {count:,}" for reason, count in each.nulls.items())
+    return ", ".join(f"{reason.replace('_', ' ')} {count:,}" for reason, count in each.nulls.items())
 
 
 def _table(report: StatisticsReport) -> str:
@@ -76,7 +80,7 @@ def _table(report: StatisticsReport) -> str:
         heads += [f"IC {horizon}", f"t {horizon}"]
     heads += ["PSI", "KS", "Nulls"]
     kinds = ["", *["n"] * (len(heads) - 2), ""]
-    return pages.table(heads, kinds, [_row(each) for each in report.features])
+    return pages.table(heads, kinds, [_row(each) for each in report.known])
 
 
 def _row(each: FeatureStatistics) -> list[str]:
@@ -99,11 +103,10 @@ def _plots(each: FeatureStatistics) -> str:
     """Return the distribution early and late, the coefficients with their errors, and their sum over time."""
     from plotly.subplots import make_subplots
 
-    if each.distribution is None:
-        return pages.paragraph(f"Every value is null: {reasons(each)}.")
     titles = ("first third (grey) and last third", "IC by horizon, ± 2 errors", "IC added up over time")
     figure = make_subplots(rows=1, cols=3, subplot_titles=titles, horizontal_spacing=0.07)
     found = each.distribution
+    assert found is not None  # noqa: S101 - features that are never known have no section
     middles = [(low + high) / 2 for low, high in zip(found.edges, found.edges[1:], strict=False)]
     for counts, colour in ((found.first, GREY), (found.last, BLUE)):
         total = sum(counts) or 1
