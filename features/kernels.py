@@ -21,7 +21,7 @@ _BLOCK = 1_100
 No multiple of 512: loads from one buffer would wait for stores to another at the same place of a page.
 """
 
-_WORD = 64  # values whose bits are written at once where all are known
+_AT_ONCE = 512  # values, whole bytes of bits, whose bits are written at once where all are known
 
 # Rows are taken as slices and counted from 0: an index that could be negative keeps the compiler from using
 # vector instructions, which is a factor of 15. So does a loop over more than four arrays that might overlap.
@@ -235,13 +235,13 @@ def finish(values: FloatArray, starts: IntArray, rows: int, known: BitArray) -> 
     for series in range(len(starts)):
         after = starts[series + 1] if series + 1 < len(starts) else len(values)
         values[max(starts[series], 0) : max(min(starts[series] + rows, after), 0)] = np.nan
-    for begin in range(0, len(values), _WORD):
-        part = values[begin : begin + _WORD]
+    for begin in range(0, len(values), _AT_ONCE):
+        part = values[begin : begin + _AT_ONCE]
         bits = known[begin // 8 : (begin + len(part) + 7) // 8]
         count = 0
         for place in range(len(part)):
-            count += part[place] == part[place]
-        if count == _WORD:
+            count += 1 if part[place] == part[place] else 0
+        if count == _AT_ONCE:
             bits[:] = 255
             continue
         bits[:] = 0
