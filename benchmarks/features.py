@@ -32,8 +32,9 @@ import talib
 from features.bars import COLUMNS
 from features.catalog import build, catalog
 from flows.settings import load
-from pipelines.featurize import featurize, history, live_features
+from pipelines.featurize import featurize
 from pipelines.inputs import compute
+from pipelines.live_features import history, live_features
 from strikelake.calendar import NS_PER_MINUTE, Session, et_ns, next_session, sessions
 from strikelake.lake.store import Lake
 from strikelake.schemas import table

@@ -32,9 +32,9 @@ from features.catalog import build, catalog, history_sessions
 from features.facts import FACTS
 from pipelines.analytics import analyse
 from pipelines.chain import SessionTerms
-from pipelines.featurize import History, history, live_features
 from pipelines.ingest import ingest
 from pipelines.latency import VENDOR
+from pipelines.live_features import History, history, live_features
 from pipelines.market import LakeMarket
 from pipelines.recall import read_minutes, sessions_before
 from pipelines.reference import load_reference

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from features.panel import series_of, sorted_by
-from strikelake.calendar import NS_PER_MINUTE, session_frame
+from features.panel import at, series_of, sessions_between, sorted_by
+from strikelake.calendar import NS_PER_MINUTE
 
 if TYPE_CHECKING:
     from features.feature import IntArray
@@ -117,7 +117,7 @@ def extend(bars: pl.DataFrame, minute_bars: pl.DataFrame, bar: str = "30m") -> p
         When `bar` is not a width inside a session.
     """
     others = _windows(minute_bars, bar)
-    together = pl.concat([bars.select(others.columns), others], how="vertical_relaxed")
+    together = pl.concat([bars[others.columns], others], how="vertical_relaxed")
     return _with_segments(together[_in_turn(bars["underlying"], others["underlying"])])
 
 
@@ -134,8 +134,8 @@ def from_day_bars(day_bars: pl.DataFrame) -> pl.DataFrame:
     pl.DataFrame
         `COLUMNS`.
     """
-    rows = _with_session(day_bars).rename({"ticker": "underlying"})
-    return _with_segments(rows.with_columns(asof="close_ns"))
+    rows = _with_session(day_bars).rename({"ticker": "underlying"}).with_columns(asof="close_ns")
+    return _with_segments(rows.collect())
 
 
 def _in_turn(first: pl.Series, second: pl.Series) -> IntArray:
@@ -147,7 +147,7 @@ def _in_turn(first: pl.Series, second: pl.Series) -> IntArray:
     parts = [
         (name, frame, np.arange(rows.start, rows.stop) + frame * len(first))
         for frame, (keys, series) in enumerate(zip((first, second), names, strict=True))
-        for name, rows in zip(keys.gather(series.starts).to_list(), series.slices, strict=True)
+        for name, rows in zip(at(keys, series.starts), series.slices, strict=True)
     ]
     nothing = np.zeros(0, dtype=np.int64)
     return np.concatenate([nothing, *(rows for _, _, rows in sorted(parts, key=lambda part: part[:2]))])
@@ -158,12 +158,11 @@ def _windows(minute_bars: pl.DataFrame, bar: str) -> pl.DataFrame:
     if bar == "1d":
         raise ValueError("minute bars are resampled inside a session: for 1d use from_day_bars on day bars")
     width = width_minutes(bar) * NS_PER_MINUTE
-    inside = _with_session(minute_bars).filter(
-        pl.col("ts_ns") >= pl.col("open_ns"), pl.col("ts_ns") < pl.col("close_ns")
-    )
     window_end = pl.col("open_ns") + ((pl.col("ts_ns") - pl.col("open_ns")) // width + 1) * width
     return (
-        inside.with_columns(asof=pl.min_horizontal(window_end, "close_ns"))
+        _with_session(minute_bars)
+        .filter(pl.col("ts_ns") >= pl.col("open_ns"), pl.col("ts_ns") < pl.col("close_ns"))
+        .with_columns(asof=pl.min_horizontal(window_end, "close_ns"))
         .sort("ticker", "ts_ns")
         .group_by("ticker", "asof", maintain_order=True)
         .agg(
@@ -175,15 +174,16 @@ def _windows(minute_bars: pl.DataFrame, bar: str) -> pl.DataFrame:
             pl.col("volume").sum(),
         )
         .rename({"ticker": "underlying"})
+        .collect()
     )
 
 
-def _with_session(rows: pl.DataFrame) -> pl.DataFrame:
+def _with_session(rows: pl.DataFrame) -> pl.LazyFrame:
     """Add open_ns and close_ns of each row's session; rows of other days go."""
     if rows.is_empty():
-        return rows.with_columns(pl.lit(0, pl.Int64).alias(name) for name in ("open_ns", "close_ns"))
-    first, last = rows.select(first=pl.col("date").min(), last=pl.col("date").max()).row(0)
-    return rows.join(session_frame(first, last), on="date", how="inner", maintain_order="left")
+        return rows.lazy().with_columns(pl.lit(0, pl.Int64).alias(name) for name in ("open_ns", "close_ns"))
+    days = sessions_between(rows["date"].min(), rows["date"].max())  # type: ignore[arg-type]
+    return rows.lazy().join(days.lazy(), on="date", how="inner", maintain_order="left")
 
 
 def _with_segments(rows: pl.DataFrame) -> pl.DataFrame:
@@ -195,13 +195,12 @@ def _with_segments(rows: pl.DataFrame) -> pl.DataFrame:
     bars, names = sorted_by(rows, "underlying", "asof")
     segment = np.zeros(bars.height, dtype=np.int32)
     if bars.height:
-        days = session_frame(bars["date"].min(), bars["date"].max())  # type: ignore[arg-type]
+        days = sessions_between(bars["date"].min(), bars["date"].max())  # type: ignore[arg-type]
         known, own = (frame["date"].to_physical().to_numpy() for frame in (days, bars))
         number = np.searchsorted(known, own)
         silent = np.diff(number, prepend=number[:1]) - 1 > LONGEST_GAP
         silent[names.starts] = False  # what lies between two underlyings is no silence
         before = np.cumsum(silent, dtype=np.int32)
         segment = before - np.repeat(before[names.starts], np.diff(names.bounds))
-    return bars.with_columns(segment=pl.Series(segment)).select(
-        pl.col(name).cast(dtype) for name, dtype in COLUMNS.items()
-    )
+    columns = [pl.col(name).cast(dtype) for name, dtype in COLUMNS.items() if name != "segment"]
+    return bars.select(*columns, segment=pl.Series(segment))

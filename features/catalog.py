@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from types import ModuleType
 
+    from features.engine import Column
     from features.facts import Facts
-    from features.feature import FloatArray
 
 _KEY = ("asof", "underlying", "date")
 _FAMILIES = (price, volume, volatility, options_flow, universe, volatility_index, events, calendar)
@@ -181,8 +180,8 @@ def build(
     chosen = choose(names, features)
     if bars.is_empty():
         return _nothing(bars, chosen)
-    panel = Panel(bars)
-    return _framed(panel.bars.select(_KEY), engine.compute(panel, facts, chosen, threads))
+    panel = Panel.of(bars)
+    return _framed(panel.keys, engine.compute(panel, facts, chosen, threads))
 
 
 def build_at(
@@ -210,27 +209,18 @@ def build_at(
     chosen = choose(names, features)
     if not (bars["asof"] == asof).any():
         return _nothing(bars.clear(), chosen)
-    panel = Panel(bars)
+    panel = Panel.of(bars)
     rows, values = engine.compute_at(panel, facts, chosen, asof)
-    return _framed(panel.bars.select(_KEY)[np.flatnonzero(rows)], values)
+    return _framed(panel.keys[rows], values)
 
 
 def _nothing(bars: pl.DataFrame, chosen: Iterable[str]) -> pl.DataFrame:
     return bars.select(*_KEY, *(pl.lit(None, pl.Float64).alias(name) for name in chosen))
 
 
-def _framed(keys: pl.DataFrame, values: Mapping[str, FloatArray]) -> pl.DataFrame:
-    """Return keys with values, null where those are NaN."""
-    return keys.hstack([_series(name, found) for name, found in values.items()])
-
-
-def _series(name: str, values: FloatArray) -> pl.Series:
-    """Return a column, null for NaN: the array's own memory, which many rows would take long to copy."""
-    known = ~np.isnan(values)
-    if known.all():
-        return pl.Series(name, values)
-    buffers = [pa.py_buffer(np.packbits(known, bitorder="little")), pa.py_buffer(values)]
-    return pl.Series(name, pa.Array.from_buffers(pa.float64(), len(values), buffers))
+def _framed(keys: pl.DataFrame, columns: Mapping[str, Column]) -> pl.DataFrame:
+    values = pa.RecordBatch.from_arrays([column.arrow() for column in columns.values()], list(columns))
+    return keys.hstack(cast("pl.DataFrame", pl.from_arrow(values)))
 
 
 def null_reasons(
@@ -251,9 +241,9 @@ def null_reasons(
     chosen = choose(names, features)
     rows: list[tuple[str, str, int]] = []
     if not bars.is_empty():
-        panel = Panel(bars)
-        values = engine.compute(panel, facts, chosen)
-        for name, found in engine.reasons(panel, facts, chosen, values).items():
+        panel = Panel.of(bars)
+        columns = engine.compute(panel, facts, chosen)
+        for name, found in engine.reasons(panel, facts, chosen, columns).items():
             counts = found.drop_nulls().value_counts(sort=True, name="count")
             rows += [(name, reason, count) for reason, count in counts.rows()]
     schema = {"feature": pl.String, "reason": pl.String, "count": pl.Int64}

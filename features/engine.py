@@ -1,36 +1,62 @@
-"""Computes features: on blocks of bars where windows allow it, else series by series, on several threads."""
+"""Computes features on blocks of bars, which stay in the cache, on several threads."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from features import kernels
 from features.context import Context, needs
 from features.feature import BARS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Mapping
 
     from features.facts import Facts, FactSeries
-    from features.feature import BoolArray, Feature, FloatArray
+    from features.feature import BitArray, BoolArray, Feature, FloatArray, IntArray
     from features.panel import Panel, Series
 
 _BLOCK = 32_768
-"""Rows that windowed features are computed on at once: their columns stay in the second-level cache."""
+"""Rows that are computed at once, a multiple of 8: their columns stay in the second-level cache."""
 
-_REACHES = (0, 21, 1_000_000)
-"""Limits of the lookbacks that are computed together for one moment: most are short."""
+_SETTLED = 2
+"""Lookbacks before a block from which recursions start: one leaves nine digits, two the last bit."""
 
 REASONS = ("warm_up", "unknown_input", "undefined")
 """Why a value is null, besides "no <table>": too little history, an input that is null or too old, and
 arithmetic without an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A feature's values, one for each bar.
+
+    Attributes
+    ----------
+    values
+        Shape (n,): NaN where unknown, never infinite.
+    known
+        Shape (n / 8,), rounded up: a bit for each value, the least significant first, as Arrow has them.
+    """
+
+    values: FloatArray
+    known: BitArray
+
+    @classmethod
+    def of(cls, values: FloatArray) -> Column:
+        """Return values as a column."""
+        return cls(values, np.packbits(~np.isnan(values), bitorder="little"))
+
+    def arrow(self) -> pa.Array:
+        """Return them as Arrow has them: null for NaN, in the same memory."""
+        buffers = [pa.py_buffer(self.known), pa.py_buffer(self.values)]
+        return pa.Array.from_buffers(pa.float64(), len(self.values), buffers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +70,8 @@ class _Rows:
 
 def compute(
     panel: Panel, facts: Facts | None, features: Mapping[str, Feature], threads: int = 1
-) -> dict[str, FloatArray]:
-    """Return each feature's values, one for each bar of the panel; NaN where unknown, never infinite.
+) -> dict[str, Column]:
+    """Return each feature's values, one for each bar of the panel.
 
     Raises
     ------
@@ -53,7 +79,7 @@ def compute(
         When an input does not exist, or a definition gives the wrong number of rows.
     """
     context = Context(panel, facts)
-    values: dict[str, FloatArray] = {}
+    values: dict[str, Column] = {}
     for on in dict.fromkeys(feature.on for feature in features.values()):
         chosen = {name: feature for name, feature in features.items() if feature.on == on}
         if on == BARS:
@@ -62,45 +88,58 @@ def compute(
             continue
         table = context.table(on)
         if table is None:
-            values |= {name: np.full(len(panel), np.nan) for name in chosen}
+            values |= dict.fromkeys(chosen, Column.of(np.full(len(panel), np.nan)))
             continue
         found = _over(_of_table(table, chosen), chosen, threads)
-        values |= {name: table.joined(column) for name, column in found.items()}
+        values |= {name: Column.of(table.joined(column.values)) for name, column in found.items()}
     return {name: values[name] for name in features}
 
 
 def compute_at(
     panel: Panel, facts: Facts | None, features: Mapping[str, Feature], asof: int
-) -> tuple[BoolArray, dict[str, FloatArray]]:
+) -> tuple[IntArray, dict[str, Column]]:
     """Return the rows of one moment, and each feature's values there.
 
-    Windowed features are computed on the rows that their windows reach, the others on their whole series:
-    the values are those of `compute`.
+    Recursions over bars are computed on their whole series, the others on the rows that windows reach: the
+    values are those of `compute`.
     """
-    rows = panel.asof == asof
-    values: dict[str, FloatArray] = {}
-    for shortest, longest in pairwise(_REACHES):
-        group = {
-            name: feature
-            for name, feature in features.items()
-            if feature.windowed and shortest < _reach(feature) <= longest
-        }
-        if group:
-            recent = panel.tail(asof, max(map(_reach, group.values())))
-            last = recent.asof == asof
-            values |= {name: found[last] for name, found in compute(recent, facts, group).items()}
-    recursive = {name: feature for name, feature in features.items() if not feature.windowed}
-    values |= {name: found[rows] for name, found in compute(panel, facts, recursive).items()}
-    return rows, {name: values[name] for name in features}
+    rows = np.flatnonzero(panel.asof == asof)
+    recursive = {name: each for name, each in features.items() if each.on == BARS and not each.windowed}
+    windowed = {name: each for name, each in features.items() if name not in recursive}
+    recent = panel.tail(
+        rows, max((each.lookback for each in windowed.values() if each.on == BARS), default=1)
+    )
+    last = recent.series.bounds[1:] - 1
+    values = {name: found.values[last] for name, found in compute(recent, facts, windowed).items()}
+    context = Context(panel, facts)
+    with np.errstate(all="ignore"):
+        values |= {name: _newest(context, each, rows) for name, each in recursive.items()}
+    return rows, {name: Column.of(values[name]) for name in features}
 
 
-def _reach(feature: Feature) -> int:
-    """Return the bars that a feature needs."""
-    return feature.lookback if feature.on == BARS else 1
+def _newest(context: Context, feature: Feature, rows: IntArray) -> FloatArray:
+    """Return a feature at some rows, computed on each one's series up to it."""
+    values = np.full(len(rows), np.nan)
+    columns = {name: context.column(name) for name in feature.inputs}
+    for place, (row, before) in enumerate(zip(rows, context.panel.series.position[rows], strict=True)):
+        if before >= feature.lookback - 1:
+            seen = {name: column[row - before : row + 1] for name, column in columns.items()}
+            found = _computed(feature, seen, before + 1)[-1]
+            values[place] = found if np.isfinite(found) else np.nan
+    return values
+
+
+def _computed(feature: Feature, inputs: Mapping[str, FloatArray], length: int) -> FloatArray:
+    found = np.asarray(feature.compute(inputs), dtype=np.float64)
+    if found.shape != (length,):
+        raise ValueError(
+            f"feature {feature.name} gave shape {found.shape} for {length} bars: return one value a bar"
+        )
+    return found
 
 
 def reasons(
-    panel: Panel, facts: Facts | None, features: Mapping[str, Feature], values: Mapping[str, FloatArray]
+    panel: Panel, facts: Facts | None, features: Mapping[str, Feature], columns: Mapping[str, Column]
 ) -> dict[str, pl.Series]:
     """Return why each value is null, a string for each bar; null where it is not.
 
@@ -111,7 +150,7 @@ def reasons(
     for name, feature in features.items():
         absent = [table for table in needs([feature]) if table not in context.facts]
         labels = [None, *REASONS, *(f"no {table}" for table in absent)]
-        code = np.where(np.isfinite(values[name]), 0, 3)
+        code = np.where(np.isnan(columns[name].values), 3, 0)
         if absent:
             code[:] = 4
         else:
@@ -144,60 +183,57 @@ def _inputs(features: Mapping[str, Feature]) -> list[str]:
     return list(dict.fromkeys(column for feature in features.values() for column in feature.inputs))
 
 
-def _over(rows: _Rows, features: Mapping[str, Feature], threads: int) -> dict[str, FloatArray]:
+def _over(rows: _Rows, features: Mapping[str, Feature], threads: int) -> dict[str, Column]:
     """Return the features of one table."""
     # One piece of memory: the system gives large ones in large pages, which cost half as much to touch.
-    values = dict(zip(features, np.empty((len(features), rows.length)), strict=True))
-    work = list(_work(rows, features, values))
-    # Undefined arithmetic is part of the job: its NaN and infinities become nulls.
-    if threads > 1 and rows.length > _BLOCK:
+    values = np.empty((len(features), rows.length))
+    known = np.empty((len(features), -(-rows.length // 8)), dtype=np.uint8)
+    columns = {
+        name: Column(*both) for name, both in zip(features, zip(values, known, strict=True), strict=True)
+    }
+    blocks = [slice(start, min(start + _BLOCK, rows.length)) for start in range(0, rows.length, _BLOCK)]
+    fill = partial(_fill, rows, features, columns)
+    if threads > 1 and len(blocks) > 1:
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(_quietly, work))
+            list(pool.map(fill, blocks))
     else:
-        with np.errstate(all="ignore"):
-            for part in work:
-                part()
-    for name, feature in features.items():
-        rows.series.blank(values[name], feature.lookback - 1)
-    return values
+        for block in blocks:
+            fill(block)
+    return columns
 
 
-def _work(
-    rows: _Rows, features: Mapping[str, Feature], values: Mapping[str, FloatArray]
-) -> Iterable[Callable[[], None]]:
-    """Yield the pieces of work: blocks of all rows for windowed features, whole series for the others."""
-    windowed = [feature for feature in features.values() if feature.windowed]
-    recursive = [feature for feature in features.values() if not feature.windowed]
-    reach = max((feature.lookback for feature in windowed), default=1) - 1
-    if windowed:
-        for start in range(0, rows.length, _BLOCK):
-            part = slice(start, min(start + _BLOCK, rows.length))
-            yield partial(_fill, rows.columns, windowed, values, part, min(reach, start))
-    if recursive:
-        for part in rows.series.slices:
-            yield partial(_fill, rows.columns, recursive, values, part, 0)
-
-
-def _quietly(part: Callable[[], None]) -> None:
+def _fill(rows: _Rows, features: Mapping[str, Feature], columns: Mapping[str, Column], block: slice) -> None:
+    """Compute features on a block of rows: windowed ones on all at once, the others series by series."""
+    reach = max((each.lookback for each in features.values() if each.windowed), default=1) - 1
+    wide = _Part(rows, block, min(reach, block.start))
+    many, starts = rows.series.within(block)
+    places = slice(block.start // 8, -(-block.stop // 8))
+    # Undefined arithmetic is part of the job: its NaN and infinities become nulls.
     with np.errstate(all="ignore"):
-        part()
+        for name, feature in features.items():
+            column = columns[name]
+            if feature.windowed:
+                wide.put(feature, column)
+            else:
+                for series in many:
+                    part = slice(max(series.start, block.start), min(series.stop, block.stop))
+                    before = min(_SETTLED * feature.lookback, part.start - series.start)
+                    _Part(rows, part, before).put(feature, column)
+            kernels.finish(column.values[block], starts, feature.lookback - 1, column.known[places])
 
 
-def _fill(
-    columns: Mapping[str, FloatArray],
-    features: Sequence[Feature],
-    values: Mapping[str, FloatArray],
-    part: slice,
-    before: int,
-) -> None:
-    """Compute features on some rows and those before them that windows reach into."""
-    inputs = {name: column[part.start - before : part.stop] for name, column in columns.items()}
-    length = part.stop - part.start
-    for feature in features:
-        found = np.asarray(feature.compute(inputs), dtype=np.float64)
-        if found.shape != (before + length,):
-            raise ValueError(
-                f"feature {feature.name} gave shape {found.shape} for {before + length} bars: return one "
-                "value a bar"
-            )
-        kernels.put(np.ascontiguousarray(found), values[feature.name][part])
+class _Part:
+    """Some rows of a table, and those before them that features reach into."""
+
+    def __init__(self, rows: _Rows, part: slice, before: int) -> None:
+        self._columns, self._kept = rows.columns, part
+        self._seen = slice(part.start - before, part.stop)
+        self._inputs: dict[str, FloatArray] = {}
+
+    def put(self, feature: Feature, column: Column) -> None:
+        """Compute a feature and keep its values of the part."""
+        for name in feature.inputs:
+            if name not in self._inputs:
+                self._inputs[name] = self._columns[name][self._seen]
+        found = _computed(feature, self._inputs, self._seen.stop - self._seen.start)
+        kernels.put(np.ascontiguousarray(found), column.values[self._kept])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import polars as pl
 
-from features.panel import Series, sorted_by
+from features.panel import Series, at, sorted_by
 from strikelake.calendar import NS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -74,7 +74,12 @@ FACTS: Mapping[str, FactTable] = {
 
 def known_at(facts: Facts | None, asof: int) -> Facts:
     """Return the rows that were available at a moment (ns UTC)."""
-    return {name: rows.filter(pl.col("available_at") <= asof) for name, rows in (facts or {}).items()}
+    return {name: _known(rows, asof) for name, rows in (facts or {}).items()}
+
+
+def _known(rows: pl.DataFrame, asof: int) -> pl.DataFrame:
+    known = rows["available_at"].to_numpy() <= asof
+    return rows if known.all() else rows.filter(known)
 
 
 def newest(facts: Facts | None, needs: Mapping[str, int], asof: int) -> Facts:
@@ -119,7 +124,7 @@ class FactSeries:
 
     def column(self, name: str) -> FloatArray:
         """Return a column, NaN for null."""
-        return self._rows[name].cast(pl.Float64).to_numpy()
+        return self._rows[name].to_numpy().astype(np.float64, copy=False)
 
     def joined(self, values: FloatArray) -> FloatArray:
         """Return each bar's newest value; NaN where no row is known or the newest is too old."""
@@ -139,7 +144,7 @@ class FactSeries:
         if not by_underlying:
             place[:] = np.searchsorted(self.available, panel.asof, side="right") - 1
         else:
-            found = self._rows["underlying"].gather(self.names.starts).to_list() if len(self._rows) else []
+            found = at(self._rows["underlying"], self.names.starts)
             where = dict(zip(found, self.names.slices, strict=True))
             for name, bars in zip(panel.underlyings, panel.names.slices, strict=True):
                 rows = where.get(name)

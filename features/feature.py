@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
 BoolArray: TypeAlias = NDArray[np.bool_]
+BitArray: TypeAlias = NDArray[np.uint8]
 Inputs: TypeAlias = Mapping[str, FloatArray]
 """Columns of one underlying's unbroken run of rows, each of shape (n,), oldest first; NaN where unknown."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -11,11 +13,15 @@ import numpy as np
 from strikelake.calendar import session_frame
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import polars as pl
 
     from features.feature import FloatArray, IntArray
 
 PRICES = ("open", "high", "low", "close", "volume")
+_KEY = ("asof", "underlying", "date")
+_EPOCH = date(1970, 1, 1)
 
 
 class Series:
@@ -46,6 +52,12 @@ class Series:
         lengths = np.diff(self.bounds)
         return np.asarray(np.arange(self.bounds[-1]) - np.repeat(self.starts, lengths))
 
+    def within(self, rows: slice) -> tuple[list[slice], IntArray]:
+        """Return the series that have some of the rows, and where they start, counted from the first row."""
+        first = int(np.searchsorted(self.bounds, rows.start, side="right")) - 1
+        after = int(np.searchsorted(self.starts, rows.stop))
+        return self.slices[first:after], self.bounds[first:after] - rows.start
+
     def blank(self, values: FloatArray, rows: int) -> None:
         """Make the first rows of each series unknown, in place."""
         if rows <= 0:
@@ -65,8 +77,24 @@ def series_of(*keys: pl.Series) -> Series:
     """Return the runs of rows whose keys are all equal to those of the row before."""
     rows = len(keys[0])
     starts = [np.zeros(min(rows, 1), dtype=np.int64)]
-    starts += [(key[1:] != key[:-1]).arg_true().to_numpy().astype(np.int64) + 1 for key in keys]
+    starts += [np.flatnonzero((key[1:] != key[:-1]).to_numpy()) + 1 for key in keys]
     return Series(np.append(np.unique(np.concatenate(starts)), rows))
+
+
+def _is_sorted(names: list[str]) -> bool:
+    """Return whether none comes before the one in front of it."""
+    return all(one <= other for one, other in pairwise(names))
+
+
+def at(names: pl.Series, rows: IntArray) -> list[str]:
+    """Return the names in some rows: few, for which an expression takes longer than looking at each."""
+    return [names[row] for row in rows.tolist()]
+
+
+@lru_cache(maxsize=64)
+def sessions_between(first: date, last: date) -> pl.DataFrame:
+    """Return `strikelake.calendar.session_frame`, kept: a live trader asks for the same days all day."""
+    return session_frame(first, last)
 
 
 def sorted_by(rows: pl.DataFrame, name: str, time: str) -> tuple[pl.DataFrame, Series]:
@@ -75,43 +103,74 @@ def sorted_by(rows: pl.DataFrame, name: str, time: str) -> tuple[pl.DataFrame, S
     moments = rows[time].to_numpy()
     later = moments[1:] >= moments[:-1]
     later[names.starts[1:] - 1] = True  # another name begins anew
-    if later.all() and rows[name].gather(names.starts).is_sorted():
+    if later.all() and _is_sorted(at(rows[name], names.starts)):
         return rows, names
     ordered = rows.sort(name, time)
     return ordered, series_of(ordered[name])
 
 
+@dataclass(frozen=True)
 class Panel:
-    """Bars sorted (underlying, asof), and what is derived from them once.
+    """Bars sorted (underlying, asof) as arrays, and what is derived from them once.
 
-    Parameters
+    Attributes
     ----------
     bars
-        A frame of bars (`features.bars.COLUMNS`), in any order, not empty.
-
-    Raises
-    ------
-    ValueError
-        When a price or volume is null or infinite.
+        A frame of bars (`features.bars.COLUMNS`).
+    kept
+        Rows of `bars` that the panel has, in its order.
+    names, series
+        Rows of each underlying, and of each unbroken series.
+    asof, days
+        Of each row: ns UTC, and its date in days since 1970.
+    columns
+        Prices and volume.
     """
 
-    def __init__(self, bars: pl.DataFrame) -> None:
+    bars: pl.DataFrame
+    kept: slice | IntArray
+    names: Series
+    series: Series
+    asof: IntArray
+    days: IntArray
+    columns: Mapping[str, FloatArray]
+
+    @classmethod
+    def of(cls, bars: pl.DataFrame) -> Panel:
+        """Return all rows of a frame of bars, which may have any order and is not empty.
+
+        Raises
+        ------
+        ValueError
+            When a price or volume is null or infinite.
+        """
         _refuse_unknown_prices(bars)
-        self.bars, self.names = sorted_by(bars, "underlying", "asof")
-        self.asof: IntArray = self.bars["asof"].to_numpy()
-        segments = series_of(self.bars["segment"])
-        self.series = Series(np.union1d(self.names.bounds, segments.bounds))
-        self.columns: dict[str, FloatArray] = {
-            name: self.bars[name].to_numpy().astype(np.float64, copy=False) for name in PRICES
-        }
+        ordered, names = sorted_by(bars, "underlying", "asof")
+        segments = series_of(ordered["segment"])
+        return cls(
+            bars=ordered,
+            kept=slice(None),
+            names=names,
+            series=Series(np.union1d(names.bounds, segments.bounds)),
+            asof=ordered["asof"].to_numpy(),
+            days=ordered["date"].to_physical().to_numpy(),
+            columns={name: ordered[name].to_numpy().astype(np.float64, copy=False) for name in PRICES},
+        )
 
     def __len__(self) -> int:
         return len(self.asof)
 
     @cached_property
+    def keys(self) -> pl.DataFrame:
+        """Asof, underlying and date of each row."""
+        return self.bars.select(_KEY)[self.kept]
+
+    @cached_property
     def underlyings(self) -> list[str]:
         """Underlyings in order, one for each of `names`."""
-        return self.bars["underlying"].gather(self.names.starts).to_list()
+        firsts = self.names.starts
+        rows = firsts if isinstance(self.kept, slice) else self.kept[firsts]
+        return at(self.bars["underlying"], rows)
 
     @cached_property
     def moments(self) -> tuple[IntArray, IntArray]:
@@ -122,20 +181,26 @@ class Panel:
     @cached_property
     def clock(self) -> tuple[IntArray, IntArray, IntArray]:
         """Each row's date (days since 1970), and its session's open and close, ns UTC."""
-        days = self.bars["date"].to_physical().to_numpy()
-        first, last = self.bars["date"].min(), self.bars["date"].max()
-        table = session_frame(first, last)  # type: ignore[arg-type]
-        known = table["date"].to_physical().to_numpy()
-        place = np.searchsorted(known, days)
+        first, last = (_EPOCH + timedelta(days=int(day)) for day in (self.days.min(), self.days.max()))
+        table = sessions_between(first, last)
+        place = np.searchsorted(table["date"].to_physical().to_numpy(), self.days)
         opens, closes = table["open_ns"].to_numpy(), table["close_ns"].to_numpy()
-        return days.astype(np.int64), opens[place], closes[place]
+        return self.days.astype(np.int64), opens[place], closes[place]
 
-    def tail(self, asof: int, rows: int) -> Panel:
-        """Return the last rows of each series that has a bar at a moment, up to it."""
-        last = np.flatnonzero(self.asof == asof)
-        first = last - np.minimum(self.series.position[last], rows - 1)
-        kept = np.concatenate([np.arange(one, other + 1) for one, other in zip(first, last, strict=True)])
-        return Panel(self.bars[kept])
+    def tail(self, last: IntArray, rows: int) -> Panel:
+        """Return the rows up to some, one of each series they belong to, and those before that it has."""
+        counts = np.minimum(self.series.position[last], rows - 1) + 1
+        bounds = Series(np.append(0, np.cumsum(counts)))
+        kept = np.repeat(last + 1 - bounds.bounds[1:], counts) + np.arange(bounds.bounds[-1])
+        return Panel(
+            bars=self.bars,
+            kept=kept,
+            names=bounds,
+            series=bounds,
+            asof=self.asof[kept],
+            days=self.days[kept],
+            columns={name: values[kept] for name, values in self.columns.items()},
+        )
 
     def lagged(self, column: str, bars: int) -> FloatArray:
         """Return a column from `bars` rows earlier in the same series, NaN where there is none."""
@@ -147,9 +212,12 @@ class Panel:
 
 
 def _refuse_unknown_prices(bars: pl.DataFrame) -> None:
-    bad = {name: known for name in PRICES if not (known := np.isfinite(bars[name].to_numpy())).all()}
+    prices = {name: bars[name].to_numpy() for name in PRICES}
+    # A sum is the quickest look: a NaN or an infinity leaves nothing finite.
+    bad = {name: values for name, values in prices.items() if not np.isfinite(values.sum())}
     if bad:
-        found = ", ".join(f"{np.count_nonzero(~known)} in {name}" for name, known in bad.items())
+        counts = {name: np.count_nonzero(~np.isfinite(values)) for name, values in bad.items()}
+        found = ", ".join(f"{count} in {name}" for name, count in counts.items())
         raise ValueError(
             f"bars hold null or infinite values ({found}): drop those bars before building features"
         )

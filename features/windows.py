@@ -55,17 +55,17 @@ def weighted_sum(values: FloatArray, weights: FloatArray) -> FloatArray:
     >>> weighted_sum(np.array([1.0, 2.0, 3.0]), np.array([0.0, 1.0])).tolist()
     [nan, 2.0, 3.0]
     """
-    return _spread_out(kernels.weighted_sums(_floats(values), _floats(weights)), len(values))
+    return np.asarray(kernels.weighted_sums(_floats(values), _floats(weights)))
 
 
 def mean(values: FloatArray, window: int) -> FloatArray:
     """Return the mean of each window; NaN before the first whole one."""
-    return _spread_out(_means(values, window), len(values))
+    return np.asarray(kernels.sums(_floats(values), window, float(window)))
 
 
 def total(values: FloatArray, window: int) -> FloatArray:
     """Return the sum of each window; NaN before the first whole one."""
-    return _spread_out(kernels.joined(_floats(values), window, kernels.ADD, 1.0), len(values))
+    return np.asarray(kernels.sums(_floats(values), window, 1.0))
 
 
 def extremes(lows: FloatArray, highs: FloatArray, window: int) -> tuple[FloatArray, FloatArray]:
@@ -73,49 +73,34 @@ def extremes(lows: FloatArray, highs: FloatArray, window: int) -> tuple[FloatArr
 
     A window that holds a NaN gives NaN.
     """
-    lowest = kernels.joined(_floats(lows), window, kernels.LEAST, 1.0)
-    highest = kernels.joined(_floats(highs), window, kernels.MOST, 1.0)
-    return _spread_out(lowest, len(lows)), _spread_out(highest, len(highs))
+    return kernels.least(_floats(lows), window, 1.0), kernels.least(_floats(highs), window, -1.0)
 
 
 def covariance(first: FloatArray, second: FloatArray, window: int) -> FloatArray:
     """Return the population covariance inside each window, about the window's own means."""
-    centres = _means(first, window), _means(second, window)
-    return _spread_out(_products(first, second, *centres, window), len(first))
+    return _products(first, second, mean(first, window), mean(second, window), window)
 
 
 def deviation(values: FloatArray, window: int) -> FloatArray:
     """Return the population standard deviation of each window; NaN where the window does not move."""
-    return _spread_out(_moments(values, window)[1], len(values))
+    return _moments(values, window)[1]
 
 
 def z_score(values: FloatArray, window: int) -> FloatArray:
     """Return how many standard deviations each value is above its window's mean."""
     centre, spread = _moments(values, window)
-    return _spread_out((values[window - 1 :] - centre) / spread, len(values))
+    return np.asarray((values - centre) / spread)
 
 
 def correlation(first: FloatArray, second: FloatArray, window: int) -> FloatArray:
     """Return the correlation inside each window; NaN where either side does not move."""
     (centre_1, spread_1), (centre_2, spread_2) = _moments(first, window), _moments(second, window)
     shared = _products(first, second, centre_1, centre_2, window)
-    return _spread_out(shared / (spread_1 * spread_2), len(first))
-
-
-def _spread_out(whole: FloatArray, length: int) -> FloatArray:
-    """Return one value a row from one value a whole window: NaN before the first."""
-    result = np.empty(length)
-    result[: length - len(whole)] = np.nan
-    result[length - len(whole) :] = whole
-    return result
-
-
-def _means(values: FloatArray, window: int) -> FloatArray:
-    return np.asarray(kernels.joined(_floats(values), window, kernels.ADD, float(window)))
+    return np.asarray(shared / (spread_1 * spread_2))
 
 
 def _moments(values: FloatArray, window: int) -> tuple[FloatArray, FloatArray]:
-    """Return mean and standard deviation of each whole window; no deviation where it does not move."""
+    """Return mean and standard deviation of each window; no deviation where it does not move."""
     centre, spread = kernels.moments(_floats(values), window, _ROUNDING)
     return centre, spread
 
@@ -123,9 +108,8 @@ def _moments(values: FloatArray, window: int) -> tuple[FloatArray, FloatArray]:
 def _products(
     first: FloatArray, second: FloatArray, centre_1: FloatArray, centre_2: FloatArray, window: int
 ) -> FloatArray:
-    """Return the mean product of the distances from the centres, for each whole window."""
-    added = kernels.products(_floats(first), _floats(second), centre_1, centre_2, window)
-    return np.asarray(added / window)
+    """Return the mean product of the distances from the centres, for each window."""
+    return np.asarray(kernels.products(_floats(first), _floats(second), centre_1, centre_2, window))
 
 
 def _floats(values: FloatArray) -> FloatArray:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from flows.tables import empty
-from pipelines.audit_words import STATUS, caught_by, leaked, sentence
+from pipelines.audit_words import STATUS, caught_by, leaked, sentence, unproved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,22 +31,15 @@ def audit(report: AuditReport) -> Iterator[RenderableType]:
     for verdict in every:
         if verdict.status in {"failed", "error"}:
             yield f"[red]{escape(verdict.name)}[/] {escape(sentence(verdict))}"
-    unproved = [verdict for verdict in every if verdict.status == "unseen"]
-    for why, names in _by_reason(unproved).items():
+    for why, names in unproved(every).items():
         yield f"[bold yellow]NOT PROVED[/] {escape(', '.join(names))}: never a value; {escape(why)}"
     colour, word = ("red", ", ".join(report.failed)) if report.failed else ("green", "none")
-    proved = len(every) - len(report.failed) - len(unproved)
+    never = len(report.unproved)
+    proved = len(every) - len(report.failed) - never
     yield (
         f"{report.checked:,} values compared at {len(report.moments)} decisions on {report.bar} bars; "
-        f"proved: {proved} of {len(every)}; not proved: {len(unproved)}; failed: [{colour}]{escape(word)}[/]"
+        f"proved: {proved} of {len(every)}; not proved: {never}; failed: [{colour}]{escape(word)}[/]"
     )
-
-
-def _by_reason(verdicts: Sequence[Verdict]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for verdict in verdicts:
-        found.setdefault(verdict.advice or "nothing says why", []).append(verdict.name)
-    return found
 
 
 def planted(trials: Sequence[Trial]) -> Iterator[RenderableType]:

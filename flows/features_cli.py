@@ -105,26 +105,22 @@ def build(
     """
     import os
 
-    from features.catalog import choose
     from flows import features_tables, progress, ranges, wiring
     from flows.settings import load
     from pipelines.featurize import featurize
-    from pipelines.own_features import load as load_own
+    from pipelines.own_features import wanted
 
     settings = load()
+    chosen = wanted(feature, family, module)
     opened = wiring.lake(settings, lake)
     span = ranges.in_lake(opened, _date(start), _date(end))
     width = ranges.bar(settings, opened, bar, *span)
-    known = _known(module)
-    wanted = [*(feature or ()), *(family or ())]
-    # A module alone stands for its own features, not for the catalogue beside them.
-    names = wanted or (list(load_own(module)) if module is not None else None)
     with progress.bars():
         report = featurize(
             opened,
             *span,
             bar=width,
-            features=choose(names, known),
+            features=chosen,
             underlyings=symbol,
             threads=os.cpu_count() or 1,
             progress=progress.advance("features"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
+
 from features.catalog import families
 from features.context import needs
 from features.definitions import definition
@@ -23,10 +25,15 @@ if TYPE_CHECKING:
 def catalogue(features: Mapping[str, Feature], daily: Collection[str]) -> Iterator[RenderableType]:
     """Show features, a table for each family."""
     for family, members in families(features).items():
-        table = empty(family, "", ">history", "units", "what it is")
+        table = empty(family, "", ">history", "what it is")
         for feature in members:
             star = "*" if feature.name in daily else ""
-            table.add_row(feature.name, star, history(feature), feature.units, summary(feature))
+            table.add_row(
+                feature.name,
+                star,
+                history(feature),
+                f"{summary(feature).rstrip('.')} [dim]({escape(feature.units)})[/]",
+            )
         yield table
     yield f"{len(features)} features; * is computed daily and learned from (research.features)"
 
@@ -34,14 +41,14 @@ def catalogue(features: Mapping[str, Feature], daily: Collection[str]) -> Iterat
 def description(feature: Feature) -> Table:
     """Show one feature."""
     table = empty(feature.name, "")
-    table.add_row("what", feature.doc or "–")
+    table.add_row("what it is", escape(feature.doc.removeprefix("Return ")) or "–")
     table.add_row("family", feature.family)
     table.add_row("inputs", ", ".join(feature.inputs))
     table.add_row("history", history(feature))
     facts = ", ".join(needs([feature]))
     table.add_row("tables of facts", facts or "none")
     table.add_row("known at", feature.available_at)
-    table.add_row("null", feature.nulls)
+    table.add_row("null", feature.nulls.removeprefix("null "))
     table.add_row("units", feature.units)
     settings = ", ".join(f"{name} {value:g}" for name, value in feature.settings.items())
     table.add_row("settings", settings or "none")
@@ -56,12 +63,13 @@ def built(report: FeaturizeReport) -> Iterator[RenderableType]:
         why = ", ".join(f"{reason} {count:,}" for reason, count in report.null_reasons[name].items())
         table.add_row(name, f"{share:.1%}", why.replace("_", " "))
     yield table
+    there = report.rows - report.computed
     yield (
         f"{report.rows:,} values on {report.bar} bars of {len(report.underlyings)} underlyings and "
-        f"{report.sessions} sessions; {report.computed:,} were computed, the others were there"
+        f"{report.sessions} sessions: {report.computed:,} computed now, {there:,} were there"
     )
     if report.absent:
-        yield f"the lake has no {', no '.join(report.absent)}: what needs them is null"
+        yield f"the lake has no {', no '.join(report.absent)}: features that read them are null"
 
 
 def history(feature: Feature) -> str:

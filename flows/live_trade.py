@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 
 from flows import accounts, artifacts, wiring
 from flows.settings import load
-from pipelines.featurize import history
+from pipelines.live_features import history
 from pipelines.market import LakeMarket
 from pipelines.session import SessionPlan, TradingDesk
 from pipelines.trade import run_session

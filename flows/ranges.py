@@ -45,7 +45,9 @@ def in_lake(lake: Lake, start: date | None, end: date | None) -> tuple[date, dat
     found = sorted({day for table in bars for day in sessions_of(lake, table, *span)})
     if not found:
         where = f" from {start or 'the start'} to {end or 'the end'}" if start or end else ""
-        raise EmptyLakeError(f"the lake has no day bars{where}: run `strikelake ingest` for them first")
+        raise EmptyLakeError(
+            f"the lake {lake.root} has no day bars{where}: run `strikelake ingest` for them first"
+        )
     return checked(start or found[0], end or found[-1])
 
 

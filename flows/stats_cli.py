@@ -10,7 +10,9 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
 
     from pipelines.statistics import StatisticsReport
 
@@ -23,6 +25,10 @@ def stats(
     ] = None,
     family: Annotated[
         list[str] | None, typer.Option("--family", help="A family such as price; repeat it.")
+    ] = None,
+    module: Annotated[
+        Path | None,
+        typer.Option("--module", "-m", metavar="FILE", help="A Python file of your own features."),
     ] = None,
     start: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")] = None,
     end: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")] = None,
@@ -50,18 +56,20 @@ def stats(
       strikelake features stats
 
       strikelake features stats --family price --horizon 1 --horizon 5 --report data/reports/features
+
+      strikelake features stats --module my_features.py
     """
-    from features.catalog import choose
     from flows import progress, ranges, wiring
     from flows.settings import load
+    from pipelines.own_features import wanted
     from pipelines.statistics import feature_statistics
     from pipelines.statistics_page import write_statistics
 
     settings = load()
+    chosen = wanted(feature, family, module)
     opened = wiring.lake(settings, lake)
     span = ranges.in_lake(opened, _date(start), _date(end))
     width = ranges.bar(settings, opened, bar, *span)
-    chosen = choose([*(feature or ()), *(family or ())] or None)
     with progress.bars():
         found = feature_statistics(
             opened,
@@ -72,19 +80,20 @@ def stats(
             underlyings=symbol,
             progress=progress.advance("statistics"),
         )
-    Console().print(_table(found))
+    for shown in _shown(found):
+        Console().print(shown, highlight=False)
     if report is not None:
         Console().print(f"report {write_statistics(report, found)}", highlight=False, soft_wrap=True)
 
 
-def _table(found: StatisticsReport) -> Table:
-    """Return what fits 80 columns; distribution and nulls by reason are on the page."""
+def _shown(found: StatisticsReport) -> Iterator[RenderableType]:
+    """Show what fits 80 columns; distribution and nulls by reason are on the page."""
     from flows.tables import empty
     from pipelines.statistics_page import decimal
 
     shown = [f">{name}{horizon}" for horizon in found.horizons for name in ("IC", "t")]
     table = empty("feature", ">known", ">AC", *shown, ">PSI")
-    for each in found.features:
+    for each in found.known:
         said = []
         for info in each.information:
             strong = info.t_value is not None and abs(info.t_value) > _STRONG
@@ -101,11 +110,14 @@ def _table(found: StatisticsReport) -> Table:
     for column in table.columns:
         column.no_wrap = True
     table.padding = (0, 0, 0, 1)
-    table.caption = (
-        f"{found.bar} bars, {found.start} to {found.end}, {found.underlyings} underlyings; "
-        "IC: rank correlation with the return so many bars ahead; t: adjusted for overlap"
+    yield table
+    for why, names in found.never_known.items():
+        yield f"never known ({why}): {', '.join(names)}"
+    yield (
+        f"{found.bar} bars, {found.start} to {found.end}, {found.underlyings} underlyings. "
+        "AC: autocorrelation from bar to bar; IC: rank correlation with the return so many bars ahead; "
+        "t: adjusted for overlap, bold beyond 2; PSI: drift from the first to the last third, much above 0.25"
     )
-    return table
 
 
 def _short(value: float | None) -> str:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from backtests import pages
-from pipelines.audit_words import STATUS, caught_by, finding, leaked, moment, number, sentence, source
+from pipelines.audit_words import (
+    STATUS,
+    caught_by,
+    finding,
+    leaked,
+    moment,
+    number,
+    sentence,
+    source,
+    unproved,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,12 +96,14 @@ def _tiles(report: AuditReport, trials: Sequence[Trial]) -> str:
 
 def _unproved(verdicts: Sequence[Verdict]) -> list[str]:
     """Return what is not proved, where there is something."""
-    rows = [(each.name, each.advice or "") for each in verdicts if each.status == "unseen"]
-    if not rows:
+    reasons = unproved(verdicts)
+    if not reasons:
         return []
+    count = sum(map(len, reasons.values()))
+    rows = [(", ".join(names), why) for why, names in reasons.items()]
     said = "Null at every decision, so that this audit shows nothing about them. They did not pass."
-    listed = pages.table(("Name", "Why"), ("", "wrap"), rows)
-    return [pages.section(f"Not proved ({len(rows)})", pages.paragraph(said) + listed)]
+    listed = pages.table(("Names", "Why"), ("wrap", "wrap"), rows)
+    return [pages.section(f"Not proved ({count})", pages.paragraph(said) + listed)]
 
 
 def _trouble(verdict: Verdict) -> str:

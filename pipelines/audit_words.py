@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from strikelake.calendar import NS_PER_MINUTE, NS_PER_SECOND, iso
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from features.selftest import Trial
     from features.verdicts import Finding, Source, Verdict
 
@@ -28,6 +30,15 @@ _WORLDS = {
     "filled before asof": "although no price moves after the decision",
 }
 _HOURS, _DAY_HOURS = 60, 24
+
+
+def unproved(verdicts: Iterable[Verdict]) -> dict[str, list[str]]:
+    """Return the names of what never had a value, by what to do about it."""
+    found: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        if verdict.status == "unseen":
+            found.setdefault(verdict.advice or "nothing says why", []).append(verdict.name)
+    return found
 
 
 def sentence(verdict: Verdict) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from pipelines.chain import chain_at
-from pipelines.featurize import live_features
+from pipelines.live_features import live_features
 from pipelines.predict import predict
 from strikelake.contracts import OptionContract
 from strikelake.decide.state import is_entry

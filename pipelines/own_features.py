@@ -6,10 +6,11 @@ import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from typing import TYPE_CHECKING
 
-from features.catalog import catalog, collect
+from features.catalog import catalog, choose, collect
 from strikelake.errors import FeatureError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from features.feature import Feature
@@ -44,3 +45,19 @@ def load(path: Path) -> dict[str, Feature]:
     if taken:
         raise FeatureError(f"{path} declares {', '.join(taken)}, which the catalogue has: choose other names")
     return found
+
+
+def wanted(
+    names: Iterable[str] | None, families: Iterable[str] | None, module: Path | None
+) -> dict[str, Feature]:
+    """Return features by name or family, of the catalogue and of the user's file.
+
+    Without a name and a family: all of the file, or of the catalogue where there is no file.
+
+    Raises
+    ------
+    FeatureError
+        When a name is unknown, or the file is no good (`load`).
+    """
+    own = {} if module is None else load(module)
+    return choose([*(names or ()), *(families or ())] or list(own) or None, catalog() | own)

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.chain import chain_at
-from pipelines.featurize import live_features
+from pipelines.live_features import live_features
 from pipelines.observe import QUOTE_COLUMNS, traded_prices
 from pipelines.predict import predict
 from strikelake.calendar import NS_PER_MINUTE

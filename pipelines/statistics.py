@@ -48,6 +48,20 @@ class StatisticsReport:
     horizons: tuple[int, ...]
     features: tuple[FeatureStatistics, ...]
 
+    @property
+    def known(self) -> tuple[FeatureStatistics, ...]:
+        """Those that ever have a value."""
+        return tuple(each for each in self.features if each.distribution is not None)
+
+    @property
+    def never_known(self) -> dict[str, list[str]]:
+        """Names of the others, by the reasons of their nulls."""
+        found: dict[str, list[str]] = {}
+        for each in self.features:
+            if each.distribution is None:
+                found.setdefault(", ".join(each.nulls).replace("_", " "), []).append(each.name)
+        return found
+
 
 def feature_statistics(
     lake: Lake,

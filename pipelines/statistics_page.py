@@ -46,8 +46,13 @@ def write_statistics(folder: Path, report: StatisticsReport) -> Path:
     )
     parts = [
         pages.note(_NOTE),
-        pages.section("All features", _table(report)),
-        *(pages.section(f"{each.name}, {each.family}", _plots(each)) for each in report.features),
+        pages.section("What they say about returns", _said(report)),
+        pages.section("What they look like", _looks(report)),
+        *(
+            pages.note(f"Never known ({why}): {', '.join(names)}.")
+            for why, names in report.never_known.items()
+        ),
+        *(pages.section(f"{each.name}, {each.family}", _plots(each)) for each in report.known),
     ]
     return pages.write_page(folder, "Statistics of features", facts, parts)
 
@@ -67,43 +72,47 @@ def decimal(value: float | None, places: int = 2, *, signed: bool = False) -> st
 
 def reasons(each: FeatureStatistics) -> str:
     """Return null rows by reason, the most frequent first."""
-    return ", ".join(f"{reason} {count:,}" for reason, count in each.nulls.items())
+    return ", ".join(f"{reason.replace('_', ' ')} {count:,}" for reason, count in each.nulls.items())
 
 
-def _table(report: StatisticsReport) -> str:
-    heads = ["Feature", "Coverage", "Median", "Skew", "Kurtosis", "Outliers", "AC 1"]
+def _said(report: StatisticsReport) -> str:
+    heads = ["Feature", "AC 1"]
     for horizon in report.horizons:
         heads += [f"IC {horizon}", f"t {horizon}"]
-    heads += ["PSI", "KS", "Nulls"]
-    kinds = ["", *["n"] * (len(heads) - 2), ""]
-    return pages.table(heads, kinds, [_row(each) for each in report.features])
+    heads += ["PSI", "KS"]
+    rows = []
+    for each in report.known:
+        said = [
+            text
+            for info in each.information
+            for text in (decimal(info.coefficient, 3, signed=True), decimal(info.t_value, 1, signed=True))
+        ]
+        memory = next(iter(each.autocorrelation.values()), None)
+        rows.append([each.name, decimal(memory), *said, decimal(each.psi), decimal(each.ks)])
+    return pages.table(heads, ["", *["n"] * (len(heads) - 1)], rows)
 
 
-def _row(each: FeatureStatistics) -> list[str]:
+def _looks(report: StatisticsReport) -> str:
+    heads = ("Feature", "Coverage", "Median", "Skew", "Kurtosis", "Outliers", "Nulls")
+    return pages.table(heads, ["", *["n"] * 5, "wrap"], [_look(each) for each in report.known])
+
+
+def _look(each: FeatureStatistics) -> list[str]:
     found = each.distribution
-    shape = ["–"] * 4
-    if found is not None:
-        outliers = "–" if found.outliers is None else f"{found.outliers:.1%}"
-        shape = [f"{found.quantiles[3]:.3g}", decimal(found.skew), decimal(found.kurtosis), outliers]
-    said = [
-        text
-        for info in each.information
-        for text in (decimal(info.coefficient, 3, signed=True), decimal(info.t_value, 1, signed=True))
-    ]
-    memory = next(iter(each.autocorrelation.values()), None)
-    drift = [decimal(each.psi), decimal(each.ks)]
-    return [each.name, f"{each.coverage:.1%}", *shape, decimal(memory), *said, *drift, reasons(each)]
+    assert found is not None  # noqa: S101 - features that are never known are told apart
+    outliers = "–" if found.outliers is None else f"{found.outliers:.1%}"
+    shape = [f"{found.quantiles[3]:.3g}", decimal(found.skew), decimal(found.kurtosis), outliers]
+    return [each.name, f"{each.coverage:.1%}", *shape, reasons(each)]
 
 
 def _plots(each: FeatureStatistics) -> str:
     """Return the distribution early and late, the coefficients with their errors, and their sum over time."""
     from plotly.subplots import make_subplots
 
-    if each.distribution is None:
-        return pages.paragraph(f"Every value is null: {reasons(each)}.")
     titles = ("first third (grey) and last third", "IC by horizon, ± 2 errors", "IC added up over time")
     figure = make_subplots(rows=1, cols=3, subplot_titles=titles, horizontal_spacing=0.07)
     found = each.distribution
+    assert found is not None  # noqa: S101 - features that are never known have no section
     middles = [(low + high) / 2 for low, high in zip(found.edges, found.edges[1:], strict=False)]
     for counts, colour in ((found.first, GREY), (found.last, BLUE)):
         total = sum(counts) or 1

@@ -49,7 +49,7 @@ def test_one_moment_is_a_row_of_all(bars, facts, late):
 
 def test_threads_and_blocks_do_not_change_a_bit(bars, facts, monkeypatch):
     whole = build(bars, facts)
-    monkeypatch.setattr(engine, "_BLOCK", 100)
+    monkeypatch.setattr(engine, "_BLOCK", 104)
     assert build(bars, facts).equals(whole)
     assert build(bars, facts, threads=3).equals(whole)
 

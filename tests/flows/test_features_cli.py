@@ -46,3 +46,9 @@ def test_a_misspelt_feature_is_one_line(run):
     code, _, err = run("show", "rsi_15")
     assert code == 1
     assert err.startswith("error: there is no feature 'rsi_15': the nearest names are rsi_14")
+
+
+def test_a_lake_without_bars_is_named(run, tmp_path):
+    code, _, err = run("build", "--lake", tmp_path / "none")
+    assert code == 1
+    assert f"the lake {tmp_path / 'none'} has no day bars: run `strikelake ingest`" in " ".join(err.split())

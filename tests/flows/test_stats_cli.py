@@ -10,6 +10,7 @@ import pytest
 from features.catalog import catalog
 from flows import cli
 from pipelines.featurize import featurize
+from pipelines.own_features import wanted
 from strikelake.calendar import et_ns, sessions
 from strikelake.lake.store import Lake
 from strikelake.schemas import table
@@ -81,6 +82,25 @@ def test_features_horizons_and_dates_are_chosen(run, lake):
     assert "IC21" not in said
     assert "return_1" not in said
     assert "2024-03-01 to 2024-12-31" in said
+
+
+def test_what_is_never_known_is_told_in_a_line_and_own_features_have_statistics(run, lake, tmp_path):
+    module = tmp_path / "own.py"
+    module.write_text(
+        "from features.feature import feature\n"
+        "@feature('own', units='-', lookback=900)\n"
+        "def long(close):\n    return close\n"
+        "@feature('own', units='-')\n"
+        "def half(close):\n    return close / 2.0\n"
+    )
+    opened = Lake(lake)
+    days = opened.sessions("stock_day_bars")
+    featurize(opened, days[0], days[-1], bar="1d", features=wanted(None, None, module))
+    code, lines, said = run("--lake", lake, "--module", module)
+    assert code == 0
+    assert "never known (warm up): long" in said
+    assert [line.split()[:2] for line in lines if "half" in line] == [["half", "100%"]]
+    assert "return_1" not in said
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import pytest
 from features.bars import COLUMNS, extend
 from features.catalog import catalog
 from features.context import needs
-from pipelines.featurize import featurize, history, live_features
+from pipelines.featurize import featurize
 from pipelines.inputs import read_facts
+from pipelines.live_features import history, live_features
 from strikelake.calendar import NS_PER_MINUTE, et_ns, session, sessions
 from strikelake.errors import EmptyLakeError
 from strikelake.lake.store import Lake

@@ -12,8 +12,9 @@ import pytest
 from features.catalog import catalog
 from features.context import needs
 from pipelines.chain import SessionTerms
-from pipelines.featurize import featurize, history, live_features
+from pipelines.featurize import featurize
 from pipelines.inputs import read_facts
+from pipelines.live_features import history, live_features
 from pipelines.rates import rate_for
 from pipelines.session import SessionPlan, TradingDesk
 from pipelines.trade import run_session

@@ -5,10 +5,10 @@ from datetime import date
 import polars as pl
 import pytest
 
-from features.catalog import catalog
+from features.catalog import catalog, families
 from pipelines.featurize import featurize
 from pipelines.inputs import compute
-from pipelines.own_features import load
+from pipelines.own_features import load, wanted
 from strikelake.errors import FeatureError
 
 START, END = date(2025, 2, 12), date(2025, 2, 18)
@@ -102,3 +102,15 @@ def test_a_file_of_no_use_is_refused(tmp_path, text, message):
 def test_a_file_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(FeatureError, match=r"no Python file .*none\.py"):
         load(tmp_path / "none.py")
+
+
+def test_a_file_alone_stands_for_its_own_features(tmp_path):
+    path = tmp_path / "own.py"
+    path.write_text(
+        "from features.feature import feature\n"
+        "@feature('own', units='-')\ndef own(close):\n    return close\n"
+    )
+    assert list(wanted(None, None, path)) == ["own"]
+    assert list(wanted(["gap"], ["own"], path)) == ["gap", "own"]
+    assert list(wanted(None, ["volume"], None)) == [each.name for each in families()["volume"]]
+    assert wanted(None, None, None) == catalog()

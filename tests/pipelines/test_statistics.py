@@ -42,7 +42,7 @@ def test_statistics_of_stored_features_have_reasons_returns_and_a_page(stored, t
     page = write_statistics(tmp_path / "page", report).read_text()
     assert "sma_distance_20, price" in page
     assert "IC added up over time" in page
-    assert page.count("warm_up 4") == 1
+    assert page.count("warm up 4") == 1
 
 
 def test_what_is_not_stored_is_said(stored, market_lake):
