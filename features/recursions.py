@@ -12,64 +12,62 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from strikelake.compiled import njit
+from strikelake.fused import fma
 
 if TYPE_CHECKING:
     from features.feature import FloatArray
 
-# A product and a sum may be rounded once instead of twice, which halves the time from one value to the next.
-_FUSED = {"contract"}
 
-
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FUSED)
+@njit(cache=True, nogil=True, error_model="numpy")
 def ema_distance(values: FloatArray, span: int) -> FloatArray:
     """Return values over their exponential average, minus 1."""
     found, weight = np.empty(len(values)), 2.0 / (span + 1.0)
     mean = values[0] if len(values) else np.nan
     for row in range(len(values)):
-        mean = (1.0 - weight) * mean + weight * values[row]
+        mean = fma(1.0 - weight, mean, weight * values[row])
         found[row] = values[row] / mean - 1.0
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FUSED)
+@njit(cache=True, nogil=True, error_model="numpy")
 def ema_ratio(values: FloatArray, fast: int, slow: int) -> FloatArray:
     """Return the fast exponential average over the slow one, minus 1."""
     found, quick_weight, slow_weight = np.empty(len(values)), 2.0 / (fast + 1.0), 2.0 / (slow + 1.0)
     near = far = values[0] if len(values) else np.nan
     for row in range(len(values)):
-        near = (1.0 - quick_weight) * near + quick_weight * values[row]
-        far = (1.0 - slow_weight) * far + slow_weight * values[row]
+        near = fma(1.0 - quick_weight, near, quick_weight * values[row])
+        far = fma(1.0 - slow_weight, far, slow_weight * values[row])
         found[row] = near / far - 1.0
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FUSED)
+@njit(cache=True, nogil=True, error_model="numpy")
 def macd(values: FloatArray, fast: int, slow: int) -> FloatArray:
     """Return the fast exponential average minus the slow one, over the values."""
     found, quick_weight, slow_weight = np.empty(len(values)), 2.0 / (fast + 1.0), 2.0 / (slow + 1.0)
     near = far = values[0] if len(values) else np.nan
     for row in range(len(values)):
-        near = (1.0 - quick_weight) * near + quick_weight * values[row]
-        far = (1.0 - slow_weight) * far + slow_weight * values[row]
+        near = fma(1.0 - quick_weight, near, quick_weight * values[row])
+        far = fma(1.0 - slow_weight, far, slow_weight * values[row])
         found[row] = (near - far) / values[row]
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FUSED)
+@njit(cache=True, nogil=True, error_model="numpy")
 def macd_histogram(values: FloatArray, fast: int, slow: int, signal: int) -> FloatArray:
     """Return the MACD minus its own exponential average, over the values."""
     found, quick_weight, slow_weight = np.empty(len(values)), 2.0 / (fast + 1.0), 2.0 / (slow + 1.0)
     near = far = values[0] if len(values) else np.nan
     line, line_weight = 0.0, 2.0 / (signal + 1.0)
     for row in range(len(values)):
-        near = (1.0 - quick_weight) * near + quick_weight * values[row]
-        far = (1.0 - slow_weight) * far + slow_weight * values[row]
-        line = (1.0 - line_weight) * line + line_weight * (near - far)
+        near = fma(1.0 - quick_weight, near, quick_weight * values[row])
+        far = fma(1.0 - slow_weight, far, slow_weight * values[row])
+        line = fma(1.0 - line_weight, line, line_weight * (near - far))
         found[row] = (near - far - line) / values[row]
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FUSED)
+@njit(cache=True, nogil=True, error_model="numpy")
 def relative_strength(values: FloatArray, window: int, still: int) -> FloatArray:
     """Return Wilder's average rise over his average rise and fall together, times 100.
 
@@ -83,13 +81,13 @@ def relative_strength(values: FloatArray, window: int, still: int) -> FloatArray
         change = values[row] - before
         before = values[row]
         moved = row if change != 0.0 else moved
-        up = (1.0 - weight) * up + weight * max(change, 0.0)
-        down = (1.0 - weight) * down + weight * max(-change, 0.0)
+        up = fma(1.0 - weight, up, weight * max(change, 0.0))
+        down = fma(1.0 - weight, down, weight * max(-change, 0.0))
         found[row] = 100.0 * up / (up + down) if row - moved < still else np.nan
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FUSED)
+@njit(cache=True, nogil=True, error_model="numpy")
 def true_range(high: FloatArray, low: FloatArray, close: FloatArray, window: int) -> FloatArray:
     """Return Wilder's average true range, over the close."""
     found, weight = np.empty(len(close)), 1.0 / window
@@ -98,6 +96,6 @@ def true_range(high: FloatArray, low: FloatArray, close: FloatArray, window: int
     for row in range(len(close)):
         wide = max(high[row], before) - min(low[row], before)
         before = close[row]
-        mean = (1.0 - weight) * mean + weight * wide
+        mean = fma(1.0 - weight, mean, weight * wide)
         found[row] = mean / before
     return found

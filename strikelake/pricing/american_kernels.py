@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from strikelake.pricing.elementary import clip, exp, finite, fma, inlined, ln, loop, select, sqrt, wide
+from strikelake.fused import fma
+from strikelake.pricing.elementary import clip, exp, finite, inlined, ln, loop, select, sqrt, wide
 from strikelake.pricing.normalised import first_guess, householder
 from strikelake.pricing.premium_kernels import (
     BOND,
@@ -175,7 +176,7 @@ def start_rows(
         value[i], scale[i], s[i], time[i], vol[i] = v, dollars, moneyness, t, start
         bond[i], stock[i], root[i] = b, f, sqrt(t)
         ln_spot[i], ln_years[i] = ln(moneyness), ln(t)
-        ln_forward[i] = ln_spot[i] + (rate[i] - carry[i]) * t
+        ln_forward[i] = fma(rate[i] - carry[i], t, ln_spot[i])
 
 
 @loop

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from strikelake.fused import fma
 from strikelake.pricing.elementary import exp, inlined, ln, loop, normal, select, sqrt, wide
 
 CLOSE = 1.3
@@ -32,20 +33,20 @@ def _qd_plus(spot: Any, years: Any, root: Any, rate: Any, carry: Any, vol: Any, 
     bond, stock, h = discounts
     v2 = vol * vol
     drift = 2.0 * (rate - carry) / v2 - 1.0
-    width = sqrt(drift * drift + 8.0 * h / v2)
+    width = sqrt(fma(drift, drift, 8.0 * h / v2))
     power = 0.5 * (-drift - width)
     slope = 2.0 * h * h / (v2 * width)
     a = 2.0 * bond / (v2 * (2.0 * power + drift))
     b = a * (h + slope / (2.0 * power + drift)) - power
     s = vol * root
-    d1 = (ln(spot) + (rate - carry) * years) / s + 0.5 * s
+    d1 = fma(0.5, s, fma(rate - carry, years, ln(spot)) / s)
     n1, density = normal(-d1)
     n2, _ = normal(s - d1)
-    european = bond * n2 - spot * stock * n1
+    european = fma(bond, n2, -spot * stock * n1)
     theta = rate * bond * n2 - carry * spot * stock * n1 - v2 * spot / (2.0 * s) * stock * density
     premium = 1.0 - spot - european
     premium = select(abs(premium) < 1e-12, 1e-12, premium)
-    return (1.0 - stock * n1) * spot + (a * theta / (bond * premium) - b) * premium
+    return fma(1.0 - stock * n1, spot, (a * theta / (bond * premium) - b) * premium)
 
 
 @inlined

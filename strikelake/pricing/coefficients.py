@@ -107,8 +107,8 @@ ROUGH_LN = (
 )
 """ln(m) in m - 1 for m between the roots of 1/2 and 2, for a start: to 4e-9."""
 
-ARTANH = tuple(2.0 / (2 * k + 1) for k in range(10))
-"""2 artanh(s) / s in s squared, for m = (1 + s) / (1 - s) between the roots of 1/2 and 2: 5e-17."""
+ARTANH = tuple(2.0 / (2 * k + 1) for k in range(11))
+"""2 artanh(s) / s in s squared, for m = (1 + s) / (1 - s) between 2/3 and 3/2: 5e-17."""
 
 BACHELIER_TO_BLACK = (1.0, 1.0 / 24.0, 7.0 / 1920.0, 127.0 / 322560.0)
 """s / s' in s' squared where 2 N(s / 2) - 1 = s' / sqrt(2 pi): from Bachelier's deviation to Black's."""

@@ -18,11 +18,13 @@ import numpy as np
 from strikelake.pricing.american_kernels import COLUMNS, LOWEST, SCALE, VALUE, normalise
 from strikelake.pricing.dividend_cells import bracket, edges, highest, members, seats
 from strikelake.pricing.elementary import loop
-from strikelake.pricing.grid_kernels import LANES, POINTS
-from strikelake.pricing.premium_grid import MOMENTS, fill_tables, value_at
+from strikelake.pricing.grid_kernels import POINTS
+from strikelake.pricing.lanes import LANES
+from strikelake.pricing.premium_grid import MOMENTS, fill_tables, place_row, rho_at, value_at
 from strikelake.pricing.premium_kernels import SPOT, VOL, YEARS
 from strikelake.pricing.statuses import (
     ABOVE_CAP,
+    BELOW_INTRINSIC,
     BELOW_TICK_VEGA,
     EXPIRED,
     LOOK_AGAIN,
@@ -31,7 +33,7 @@ from strikelake.pricing.statuses import (
     SOLVED,
 )
 
-_EXACT = 1e-9
+_EXACT = 1e-7  # a last step below it leaves its square
 _ROUNDS, _ATTEMPTS = 60, 14
 
 
@@ -41,187 +43,170 @@ def dividend_tasks(
     first: int,
     last: int,
     starts: Any,
-    puts: Any,
-    rates: Any,
-    carries: Any,
-    times: Any,
-    shares: Any,
-    spans: Any,
     order: Any,
-    price: Any,
-    spot: Any,
-    strike: Any,
-    years: Any,
-    tick: float,
-    cap: float,
-    code: Any,
-    vol: Any,
-    error: Any,
-    delta: Any,
-    gamma: Any,
-    vega: Any,
-    theta: Any,
-    rho: Any,
+    terms: Any,
+    quotes: Any,
+    limits: Any,
+    found: Any,
 ) -> None:
-    """Analyse the rows of some tasks and write them where they came from.
+    """Analyse the rows of the tasks from `first` to `last` and write them where they came from.
 
-    `times` and `shares` are each task's dividends, (tasks, most), and infinite where there are fewer. `spans`
-    is each task's shortest and longest time and that of the last dividend ahead; (tasks, 3). The other
-    parameters are those of `american_search.analyse_tasks`.
+    Parameters
+    ----------
+    given
+        Whether volatilities are given: `error` then takes the values, and prices say nothing.
+    starts, order
+        Where each task's rows begin in `order`, (t + 1,), which numbers the rows, task by task.
+    terms, quotes, found
+        As in `dividend_columns`.
+    limits
+        Tick and cap.
     """
-    quotes, limits = (price, spot, strike, years), (tick, cap)
-    outputs = (code, vol, error, delta, gamma, vega, theta, rho)
-    shape = (MOMENTS, POINTS, LANES)
-    memory = (np.empty((2, *shape)), np.empty(shape), np.empty((8, 4)), np.empty(6))
+    memory = (np.empty((2, MOMENTS, POINTS, LANES)), np.empty((3, LANES)))
     for task in range(first, last):
         rows = order[starts[task] : starts[task + 1]]
-        rated = (puts[task], rates[task], carries[task])
-        owed = (times[task], shares[task])
-        _analyse_task(given, rows, rated, owed, spans[task], quotes, limits, outputs, memory)
+        _analyse_task(given, rows, task, terms, quotes, limits, found, memory)
 
 
 @loop
 def _analyse_task(
-    given: bool,
-    rows: Any,
-    rated: Any,
-    owed: Any,
-    span: Any,
-    quotes: Any,
-    limits: Any,
-    outputs: Any,
-    memory: Any,
+    given: bool, rows: Any, task: int, terms: Any, quotes: Any, limits: Any, found: Any, memory: Any
 ) -> None:
-    """Analyse the rows of one task; `rated` is whether they are puts, their rate and their yield."""
-    put, rate, carry = rated
-    times, shares = owed
-    tick, cap = limits
-    source, state = np.empty((COLUMNS, rows.size)), np.empty(rows.size, np.int8)
-    _gather(rows, quotes, source)
-    longest, paid = span[1], span[2]
+    """Analyse the rows of one task."""
+    put, rate, carry = terms.puts[task], terms.rates[task], terms.carries[task]
+    shortest, longest, paid = terms.spans[task]
+    dates, shares = terms.dates[task], terms.shares[task]
+    block, state = np.empty((COLUMNS, rows.size)), np.empty(rows.size, np.int8)
+    _gather(rows, quotes, block)
     count, kept = 0, 1.0
-    while count < times.size and times[count] <= paid:
+    while count < dates.size and dates[count] <= paid:
         kept *= 1.0 - shares[count]
         count += 1
     yielded = carry - log(kept) / longest
-    normalise(put, rate if put else yielded, yielded if put else rate, tick, cap, source, state)
+    normalise(put, rate if put else yielded, yielded if put else rate, limits[0], limits[1], block, state)
+    market, owed = (1.0 if put else -1.0, rate, carry, kept), (dates[:count], shares[:count])
     if given:
-        _take_given(rows, outputs[1], source, state)
-    _blank(given, rows, state, outputs)
-    market, ahead = (1.0 if put else -1.0, rate, carry, kept), (times[:count], shares[:count])
-    places = (seats(source[VOL]), np.zeros(rows.size, np.bool_))
+        _take_given(rows, found.vol, block, state)
+    else:
+        _refuse(rows, market, owed, quotes, state)
+    _write_reasons(given, rows, state, found)
+    places = (block[VOL], state, seats(block[VOL]), np.zeros(rows.size, np.bool_))
     for _ in range(_ATTEMPTS):
-        for seat in range(highest(state, places[0]), -1, -1):  # downwards, as most starts are too high
-            waiting = members(seat, state, places[0])
-            reach = (*bracket(seat), span[0], longest, paid)
+        for here in range(highest(state, places[2]), -1, -1):  # downwards, as most starts are too high
+            waiting = members(here, state, places[2])
             if waiting.size:
-                fill_tables(market, ahead, reach, memory[0], memory[1])
-            for i in waiting:
-                rest = (source, state, places, outputs, memory)
-                _search(given, rows[i], i, market, reach, quotes, limits, rest)
+                reach = (*bracket(here), shortest, longest, paid)
+                fill_tables(market, owed, reach, memory[0])
+                _search(given, rows, waiting, (market, reach, limits), quotes, places, memory, found)
     for i in range(rows.size):
         if state[i] == LOOK_AGAIN:
-            _write(given, rows[i], NOT_CONVERGED, market, limits, 1.0, 1.0, memory[3], outputs)
+            _write_reason(given, rows[i], NOT_CONVERGED, found)
 
 
 @loop
-def _gather(rows: Any, quotes: Any, source: Any) -> None:
+def _gather(rows: Any, quotes: Any, block: Any) -> None:
     """Copy what `normalise` reads."""
-    price, spot, strike, years = quotes
     for i in range(rows.size):
         row = rows[i]
-        source[VALUE, i], source[SPOT, i] = price[row], spot[row]
-        source[SCALE, i], source[YEARS, i] = strike[row], years[row]
+        block[VALUE, i], block[SPOT, i] = quotes.price[row], quotes.spot[row]
+        block[SCALE, i], block[YEARS, i] = quotes.strike[row], quotes.years[row]
 
 
 @loop
-def _take_given(rows: Any, vol: Any, source: Any, state: Any) -> None:
+def _take_given(rows: Any, vol: Any, block: Any, state: Any) -> None:
     """Put given volatilities in place of the starts."""
     for i in range(rows.size):
         if state[i] not in (MISSING_INPUT, EXPIRED):
             at = vol[rows[i]]
             known = 0.0 < at < np.inf
             state[i] = LOOK_AGAIN if known else MISSING_INPUT
-            source[VOL, i] = max(at, LOWEST) if known else 1.0
+            block[VOL, i] = max(at, LOWEST) if known else 1.0
 
 
 @loop
-def _blank(given: bool, rows: Any, state: Any, outputs: Any) -> None:
+def _refuse(rows: Any, market: Any, owed: Any, quotes: Any, state: Any) -> None:
+    """Mark prices below what exercising on a date known beforehand is sure to be worth: around an ex-date."""
+    side, rate, carry, _ = market
+    dates, shares = owed
+    for i in range(rows.size):
+        if state[i] == LOOK_AGAIN:
+            row, kept = rows[i], 1.0
+            for paid in range(dates.size - 1, -1, -1):  # in the order in which they come
+                until = quotes.years[row] - dates[paid]
+                owing, held = (
+                    quotes.strike[row] * scalar_exp(-rate * until),
+                    quotes.spot[row] * scalar_exp(-carry * until),
+                )
+                before, kept = kept, kept * (1.0 - shares[paid])
+                if quotes.price[row] <= side * (owing - held * (before if side < 0.0 else kept)):
+                    state[i] = BELOW_INTRINSIC
+
+
+@loop
+def _write_reasons(given: bool, rows: Any, state: Any, found: Any) -> None:
     """Write the rows for which there is nothing to be found."""
-    code, vol, error, delta, gamma, vega, theta, rho = outputs
     for i in range(rows.size):
         if state[i] != LOOK_AGAIN:
-            row = rows[i]
-            code[row] = state[i]
-            if not given:
-                vol[row] = np.nan
-            error[row], delta[row], gamma[row] = np.nan, np.nan, np.nan
-            vega[row], theta[row], rho[row] = np.nan, np.nan, np.nan
+            _write_reason(given, rows[i], state[i], found)
+
+
+@loop
+def _write_reason(given: bool, row: int, status: int, found: Any) -> None:
+    """Write a row that has no number, and why."""
+    found.code[row] = status
+    if not given:
+        found.vol[row] = np.nan
+    found.error[row], found.delta[row], found.gamma[row] = np.nan, np.nan, np.nan
+    found.vega[row], found.theta[row], found.rho[row] = np.nan, np.nan, np.nan
 
 
 @loop
 def _search(
-    given: bool,
-    row: int,
-    i: int,
-    market: Any,
-    reach: Any,
-    quotes: Any,
-    limits: Any,
-    rest: Any,
+    given: bool, rows: Any, waiting: Any, cell: Any, quotes: Any, places: Any, memory: Any, found: Any
 ) -> None:
-    """Search one row in its cell and write it, or send it to the next where its volatility lies there.
+    """Search some rows in their cell and write them, or send them to the one that they lie in.
 
     What has come up does not go down again, or two cells that disagree would send it on for ever.
     """
-    price, spot, strike, years = quotes
-    source, state, (seat, risen), outputs, (tables, _, work, found) = rest
-    bottom, top = edges(seat[i])
-    start = source[VOL, i] if given else min(max(source[VOL, i], bottom), top)
-    at, wanted = (spot[row] / strike[row], years[row]), price[row] / strike[row]
-    status = _newton(given, limits[1], market, at, wanted, start, reach, tables, work, found)
-    if not given and top <= found[0] <= limits[1]:
-        seat[i], risen[i] = seat[i] + 1, True
-    elif not given and found[0] < bottom and seat[i] > 0 and not risen[i]:
-        seat[i] -= 1
-    else:
+    market, reach, (_, cap) = cell
+    start, state, seat, risen = places
+    for i in waiting:
+        row = rows[i]
+        strike = quotes.strike[row]
+        placed = place_row(market, quotes.spot[row] / strike, quotes.years[row], reach)
+        vol, status = start[i], SOLVED
+        if not given:
+            bottom, top = edges(seat[i])
+            guess, wanted = min(max(vol, bottom), top), quotes.price[row] / strike
+            vol, status = _newton(cap, market[0], placed, wanted, guess, reach, memory)
+            if top <= vol <= cap:
+                seat[i], risen[i] = seat[i] + 1, True
+                continue
+            if vol < bottom and seat[i] > 0 and not risen[i]:
+                seat[i] -= 1
+                continue
         state[i] = NOT_CONVERGED if status == LOOK_AGAIN else status
-        _write(given, row, state[i], market, limits, spot[row], strike[row], found, outputs)
+        _write(given, row, state[i], vol, placed, cell, memory, quotes, found)
 
 
 @loop
 def _newton(
-    given: bool,
-    cap: float,
-    market: Any,
-    at: Any,
-    wanted: float,
-    start: float,
-    reach: Any,
-    tables: Any,
-    work: Any,
-    found: Any,
-) -> int:
-    """Write volatility and slopes of one row, and return its status; `at` is S / K and time."""
-    spot, years = at
+    cap: float, side: float, placed: Any, wanted: float, start: float, reach: Any, memory: Any
+) -> Any:
+    """Return the volatility of one row whose value is wanted, and its status."""
     low, high, vol = scalar_exp(reach[0]), scalar_exp(reach[1]), start
     for _ in range(_ROUNDS):
-        value_at(market, spot, years, vol, reach, tables, work, found[1:])
-        if given:
-            found[0] = vol
-            return SOLVED
-        gap = found[1] - wanted
+        value, _, _, vega = value_at(side, placed, vol, reach, *memory)
+        gap = value - wanted
         if gap < 0.0:
             low = vol
         else:
             high = vol
-        moved = vol - gap / found[4] if found[4] > 0.0 else -1.0
+        moved = vol - gap / vega if vega > 0.0 else -1.0
         if abs(moved - vol) <= _EXACT * vol:
-            found[0] = moved
-            return SOLVED
+            return moved, SOLVED
         vol = moved if low < moved < high else scalar_sqrt(low * high)
-    found[0] = low
-    return ABOVE_CAP if low > cap else LOOK_AGAIN
+    return low, ABOVE_CAP if low > cap else LOOK_AGAIN
 
 
 @loop
@@ -229,36 +214,33 @@ def _write(
     given: bool,
     row: int,
     status: int,
-    market: Any,
-    limits: Any,
-    spot: float,
-    strike: float,
+    vol: float,
+    placed: Any,
+    cell: Any,
+    memory: Any,
+    quotes: Any,
     found: Any,
-    outputs: Any,
 ) -> None:
     """Write one row in dollars; a row at or below its exercise value has that one's slopes."""
-    code, vol, error, delta, gamma, vega, theta, rho = outputs
-    side, rate, carry, _ = market
-    tick, cap = limits
-    value, slope, bend = strike * found[1], found[2], found[3] / strike
-    sway, by_rate = strike * found[4], strike * found[5]
-    decay = rate * value - (rate - carry) * spot * slope - 0.5 * found[0] * found[0] * spot * spot * bend
+    (side, rate, carry, _), reach, (tick, cap) = cell
+    spot, strike = quotes.spot[row], quotes.strike[row]
+    slopes = value_at(side, placed, vol, reach, *memory)
+    by_rate = strike * rho_at(side, placed, vol, slopes, reach, *memory)
+    value, slope, bend, sway = strike * slopes[0], slopes[1], slopes[2] / strike, strike * slopes[3]
+    decay = rate * value - (rate - carry) * spot * slope - 0.5 * vol * vol * spot * spot * bend
     if status == SOLVED and not given:
-        if found[0] > cap:
+        if vol > cap:
             status = ABOVE_CAP
         elif not sway >= tick:
             status = BELOW_TICK_VEGA
+    if status != SOLVED:
+        _write_reason(given, row, status, found)
+        return
     if given and value <= side * (strike - spot):
         value, slope, bend, sway, by_rate, decay = side * (strike - spot), -side, 0.0, 0.0, 0.0, 0.0
-    code[row] = status
-    solved = status == SOLVED
+    found.code[row], found.delta[row], found.gamma[row] = status, slope, bend
+    found.vega[row], found.theta[row], found.rho[row] = sway, decay, by_rate
     if given:
-        error[row] = value if solved else np.nan
+        found.error[row] = value
     else:
-        vol[row] = found[0] if solved else np.nan
-        error[row] = 0.5 * tick / sway if solved else np.nan
-    delta[row] = slope if solved else np.nan
-    gamma[row] = bend if solved else np.nan
-    vega[row] = sway if solved else np.nan
-    theta[row] = decay if solved else np.nan
-    rho[row] = by_rate if solved else np.nan
+        found.vol[row], found.error[row] = vol, 0.5 * tick / sway

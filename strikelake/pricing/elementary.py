@@ -1,7 +1,8 @@
 """exp, log, the Mills ratio and the normal distribution as straight-line code that LLVM turns into SIMD.
 
 A loop that calls the C library or branches is not vectorised; one that only selects, multiplies and adds is.
-Every function here works on one number and is inlined into the loop that calls it.
+Every function here works on one number and is inlined into the loop that calls it. Nothing is left to LLVM
+that could change a result (`strikelake.fused`): what rounds once says so.
 
 Sources: W. Cody and W. Waite, "Software Manual for the Elementary Functions", 1980, for the reduction by
 ln(2) in two parts; G. Estrin, 1960, for the order in which polynomials are summed; J. Mills, Biometrika 1926.
@@ -18,6 +19,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from strikelake.compiled import njit
+from strikelake.fused import DOUBLE, emit_fma, fma
 from strikelake.pricing.coefficients import (
     ARTANH,
     EXPONENTIAL,
@@ -33,21 +35,15 @@ from strikelake.pricing.coefficients import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_DOUBLE = ir.DoubleType()
-
 
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a small function into whatever loop calls it.
-
-    A product and a sum may round once ("contract"); no other freedom is taken, so that results are the same
-    on every call. Division by zero gives infinity and no branch.
-    """
-    return njit(forceinline=True, error_model="numpy", fastmath={"contract"})(function)
+    """Compile a small function into whatever loop calls it; division by zero gives infinity and no branch."""
+    return njit(forceinline=True, error_model="numpy")(function)
 
 
 def loop(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function that Python calls with whole columns; it lets other threads run."""
-    return njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})(function)
+    return njit(nogil=True, cache=True, error_model="numpy")(function)
 
 
 def merged(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -55,22 +51,7 @@ def merged(function: Callable[..., Any]) -> Callable[..., Any]:
 
     Numba optimises whatever a function calls once more with it; a level less is a level sooner done.
     """
-    return njit(inline="always", error_model="numpy", fastmath={"contract"})(function)
-
-
-def _fused(builder: Any, a: Any, b: Any, c: Any) -> Any:
-    """Emit a b + c, rounded once."""
-    kind = ir.FunctionType(_DOUBLE, [_DOUBLE] * 3)
-    return builder.call(builder.module.declare_intrinsic("llvm.fma", [_DOUBLE], kind), [a, b, c])
-
-
-def _typed_fma(
-    _typing: Any, _a: types.Type, _b: types.Type, _c: types.Type
-) -> tuple[Any, Callable[..., Any]]:
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return _fused(builder, *arguments)
-
-    return types.float64(types.float64, types.float64, types.float64), generate
+    return njit(inline="always", error_model="numpy")(function)
 
 
 def _typed_select(
@@ -84,8 +65,8 @@ def _typed_select(
 
 def _typed_sqrt(_typing: Any, _a: types.Type) -> tuple[Any, Callable[..., Any]]:
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        kind = ir.FunctionType(_DOUBLE, [_DOUBLE])
-        return builder.call(builder.module.declare_intrinsic("llvm.sqrt", [_DOUBLE], kind), arguments)
+        kind = ir.FunctionType(DOUBLE, [DOUBLE])
+        return builder.call(builder.module.declare_intrinsic("llvm.sqrt", [DOUBLE], kind), arguments)
 
     return types.float64(types.float64), generate
 
@@ -117,17 +98,17 @@ def polynomial(coefficients: Sequence[float]) -> Any:
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         x = arguments[0]
-        terms = [ir.Constant(_DOUBLE, float(c)) for c in coefficients]
+        terms = [ir.Constant(DOUBLE, float(c)) for c in coefficients]
         power = x
         for _ in range(2):  # pairs, then fours
             terms = [
-                _fused(builder, power, terms[k + 1], terms[k]) if k + 1 < len(terms) else terms[k]
+                emit_fma(builder, power, terms[k + 1], terms[k]) if k + 1 < len(terms) else terms[k]
                 for k in range(0, len(terms), 2)
             ]
             power = builder.fmul(power, power)
         total = terms[-1]
         for term in reversed(terms[:-1]):
-            total = _fused(builder, total, power, term)
+            total = emit_fma(builder, total, power, term)
         return total
 
     def typed(_typing: Any, _x: types.Type) -> tuple[Any, Callable[..., Any]]:
@@ -140,10 +121,10 @@ def _typed_power_series(_typing: Any, series: Any, _x: types.Type) -> tuple[Any,
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         x = arguments[1]
         terms = [builder.extract_value(arguments[0], k) for k in range(series.count)]
-        value, slope = terms[-1], ir.Constant(_DOUBLE, 0.0)
+        value, slope = terms[-1], ir.Constant(DOUBLE, 0.0)
         for term in reversed(terms[:-1]):
-            slope = _fused(builder, slope, x, value)
-            value = _fused(builder, value, x, term)
+            slope = emit_fma(builder, slope, x, value)
+            value = emit_fma(builder, value, x, term)
         return context.make_tuple(builder, signature.return_type, (value, slope))
 
     two = types.Tuple((types.float64, types.float64))  # type: ignore[no-untyped-call] # numba's own
@@ -153,7 +134,6 @@ def _typed_power_series(_typing: Any, series: Any, _x: types.Type) -> tuple[Any,
 power_series: Any = intrinsic(_typed_power_series)
 """Value and slope at x of a power series whose coefficients are a tuple, constant first."""
 
-fma: Any = intrinsic(_typed_fma)
 select: Any = intrinsic(_typed_select)
 sqrt: Any = intrinsic(_typed_sqrt)
 wide: Any = intrinsic(_typed_wide)
@@ -174,6 +154,7 @@ _PER_LN2 = 1.0 / _LN2
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _EXPONENT = 52
 _ROOT_HALF = int(np.float64(np.sqrt(0.5)).view(np.int64))
+_HALF = 1 << (_EXPONENT - 1)
 _LOWEST, _HIGHEST = -708.0, 709.0
 DENSITY_AT_0 = 0.3989422804014327
 """1 / sqrt(2 pi)."""
@@ -223,7 +204,19 @@ def rough_exp(x: Any) -> Any:
 def ln(x: Any) -> Any:
     """Return the natural logarithm of a positive normal number, to two units in the last place."""
     mantissa, twos = _mantissa(x)
-    s = (mantissa - 1.0) / (mantissa + 1.0)
+    return ln_from((mantissa - 1.0) / (mantissa + 1.0), twos)
+
+
+@inlined
+def near(x: Any, y: Any) -> Any:
+    """Return y times the power of 2 that brings it within half of x, and that power."""
+    twos = (bits_of(x) - bits_of(y) + _HALF) >> _EXPONENT
+    return number_of(bits_of(y) + (twos << _EXPONENT)), np.float64(twos)
+
+
+@inlined
+def ln_from(s: Any, twos: Any) -> Any:
+    """Return ln(m) and that many ln(2), where s is (m - 1) / (m + 1) for an m between 2/3 and 3/2."""
     return fma(twos, _LN2_HIGH, fma(s, _artanh(s * s), twos * _LN2_LOW))
 
 

@@ -1,6 +1,6 @@
 """From rows of European prices to volatilities and Greeks, compiled.
 
-Rows are worked on in blocks that stay in the processor's first-level cache, in four loops. One loop would be
+Rows are worked on in blocks that stay in the processor's first-level cache, in five loops. One loop would be
 a chain of operations so long that the processor cannot look ahead to the next rows, and would wait for most
 of them. No loop branches, so that LLVM vectorises each.
 """
@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from strikelake.pricing.elementary import clip, finite, fma, growth, ln, loop, select, sqrt, wide
+from strikelake.fused import fma
+from strikelake.pricing.elementary import clip, finite, growth, ln_from, loop, near, select, sqrt, wide
 from strikelake.pricing.european_kernels import PLAIN, slopes
 from strikelake.pricing.normalised import dollars, first_guess, householder
 from strikelake.pricing.statuses import (
@@ -27,9 +28,10 @@ from strikelake.pricing.statuses import (
 )
 
 _HELD, _OWED, _GEOMETRIC, _X, _LEFT, _S, _DENSITY, _CHEAP, _DEAR, _PER_VEGA, _STATE = range(11)
-_COLUMNS = 11
+_PER_SPOT, _PER_ROOT, _COLUMNS = _X, _LEFT, 11
 """Columns of a block: spot and strike, discounted, the root of their product, -|ln(F / K)|, the time value;
-vol times the root of time; what `normalised.dollars` returns; the slope of s in the price; the status."""
+vol times the root of time; what `normalised.dollars` returns; the slope of s in the price; the status. Where
+x and the time value were are, in the end, one over the spot and over the root of time."""
 
 _WIDTH = 264
 _TRUSTED = 1e-6  # Halley's step, which cubes it, is taken after it
@@ -64,9 +66,9 @@ def _normalise(
         good = (state == LOOK_AGAIN) & (left > _SMALL)
         good = good & (held > _SMALL) & (owed > _SMALL) & (held < _LARGE) & (owed < _LARGE)
         f, k = select(good, held, PLAIN), select(good, owed, PLAIN)
-        root = sqrt(f * k)
-        f_[i], k_[i], geometric[i] = f, k, root
-        x[i] = -2.0 * abs(ln(f / root))
+        scaled, twos = near(f, k)
+        f_[i], k_[i], geometric[i] = f, k, sqrt(f * k)
+        x[i] = -abs(ln_from((f - scaled) / (f + scaled), twos))
         value[i] = select(good, left, np.nan)
 
 
@@ -104,13 +106,18 @@ def _refine(rows: int, block: Any) -> None:
 
 
 @loop
-def _judge(years: Any, tick: float, cap: float, block: Any, code: Any, vol: Any, error: Any) -> None:
+def _judge(
+    spot: Any, years: Any, tick: float, cap: float, block: Any, code: Any, vol: Any, error: Any
+) -> None:
     """Write status, volatility and its resolution; NaN unless solved."""
     s, density, per_vega, state = block[_S], block[_DENSITY], block[_PER_VEGA], block[_STATE]
+    per_spot, per_root = block[_PER_SPOT], block[_PER_ROOT]
     wide()
     for i in range(code.size):
         root = sqrt(years[i])
-        found = s[i] / root
+        one = 1.0 / (spot[i] * root)
+        per_spot[i], per_root[i] = root * one, spot[i] * one
+        found = s[i] * (spot[i] * one)
         now = select((state[i] == SOLVED) & ~(density[i] * root >= tick), BELOW_TICK_VEGA, state[i])
         now = select((state[i] == SOLVED) & (found > cap), ABOVE_CAP, now)
         state[i], code[i] = now, np.int8(now)
@@ -121,7 +128,6 @@ def _judge(years: Any, tick: float, cap: float, block: Any, code: Any, vol: Any,
 @loop
 def _slopes(
     sign: Any,
-    spot: Any,
     years: Any,
     rate: Any,
     carry: Any,
@@ -135,11 +141,12 @@ def _slopes(
     """Write the derivatives; NaN unless solved."""
     f, k, s, density = block[_HELD], block[_OWED], block[_S], block[_DENSITY]
     cheap, dear, state = block[_CHEAP], block[_DEAR], block[_STATE]
+    per_spot, per_root = block[_PER_SPOT], block[_PER_ROOT]
     wide()
-    for i in range(spot.size):
-        rates, market = (rate[i], carry[i]), (f[i], k[i])
+    for i in range(sign.size):
+        rates, market, per = (rate[i], carry[i]), (f[i], k[i]), (per_spot[i], per_root[i])
         parts = (s[i], 1.0 / s[i], density[i], cheap[i], dear[i])
-        a, b, c, d, e = slopes(sign[i], spot[i], years[i], 1.0 / sqrt(years[i]), rates, market, parts)
+        a, b, c, d, e = slopes(sign[i], years[i], per, rates, market, parts)
         done = state[i] == SOLVED
         delta[i], gamma[i] = select(done, a, np.nan), select(done, b, np.nan)
         vega[i], theta[i] = select(done, c, np.nan), select(done, d, np.nan)
@@ -185,10 +192,9 @@ def analyse_rows(
         _normalise(p, o, x, k, t, r, q, block)
         _start(last - first, block)
         _refine(last - first, block)
-        _judge(t, tick, cap, block, code[first:last], vol[first:last], error[first:last])
+        _judge(x, t, tick, cap, block, code[first:last], vol[first:last], error[first:last])
         _slopes(
             o,
-            x,
             t,
             r,
             q,

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from strikelake.fused import fma
 from strikelake.pricing.elementary import (
     exp,
     finite,
-    fma,
     inlined,
     ln,
     loop,
@@ -28,28 +28,27 @@ PLAIN = 30.0
 
 
 @inlined
-def slopes(sign: Any, spot: Any, years: Any, root: Any, rates: Any, market: Any, parts: Any) -> Any:
+def slopes(sign: Any, years: Any, per: Any, rates: Any, market: Any, parts: Any) -> Any:
     """Return delta, gamma, vega, theta and rho.
 
     Parameters
     ----------
-    root
-        1 / sqrt(years).
+    per
+        1 / spot and 1 / sqrt(years).
     rates, market
         (rate, yield) and (held, owed): spot and strike, discounted.
     parts
         s and 1 / s, and the dollars that `normalised.dollars` returns.
     """
-    (rate, carry), (held, owed) = rates, market
+    (rate, carry), (held, owed), (per_spot, root) = rates, market, per
     s, per_s, density, cheap, dear = parts
     below = held < owed
     outside = select(below, 1.0, -1.0)  # the sign of the option that is out of the money
     stock = outside * select(below, cheap, dear) + select(outside == sign, 0.0, sign * held)
     bond = outside * select(below, dear, cheap) + select(outside == sign, 0.0, sign * owed)
-    per_spot = 1.0 / spot
     gamma = density * per_spot * per_spot * per_s
     vega = density * years * root
-    theta = fma(-0.5 * density * s, root * root, carry * stock - rate * bond)
+    theta = fma(-0.5 * density * s, root * root, fma(carry, stock, -rate * bond))
     return stock * per_spot, gamma, vega, theta, bond * years
 
 
@@ -105,7 +104,8 @@ def greeks_rows(
             -abs(ln(f) - ln(k)), s, per_s, sqrt(f) * sqrt(k), select(f < k, f, k)
         )
         rates, parts = (rate[i], carry[i]), (s, per_s, density, cheap, dear)
-        a, b, c, d, e = slopes(sign[i], spot[i], years[i], 1.0 / sqrt(years[i]), rates, (f, k), parts)
+        per = (1.0 / spot[i], 1.0 / sqrt(years[i]))
+        a, b, c, d, e = slopes(sign[i], years[i], per, rates, (f, k), parts)
         delta[i], gamma[i], vega[i] = (
             select(good, a, np.nan),
             select(good, b, np.nan),

@@ -33,9 +33,10 @@ from typing import Any
 
 import numpy as np
 
+from strikelake.fused import fma
 from strikelake.pricing.boundary_nodes import VOLS
 from strikelake.pricing.boundary_start import CLOSE, limit_at_expiration, start_boundary
-from strikelake.pricing.elementary import exp, fma, inlined, ln, loop, merged, normal, select, sqrt, wide
+from strikelake.pricing.elementary import exp, inlined, ln, loop, merged, normal, select, sqrt, wide
 
 _FEWEST, _MOST, _LAST = 2, 24, 2
 _SETTLED = 0.05  # change of ln(B) in standard deviations; the last rounds make a twentieth of it or less
@@ -99,8 +100,8 @@ def _integrals(weighed: Any, inner: Any, h: Any, spread: Any, top: Any, bottom: 
         for i in range(h.size):
             at_lag = select(mixed[i] > 0.0, mixed[i], 0.0)
             d = (sqrt(at_lag) - sqrt(h[i]) + drift[i]) / s[i]
-            n1, density1 = normal(d + 0.5 * s[i])
-            n2, density2 = normal(d - 0.5 * s[i])
+            n1, density1 = normal(fma(0.5, s[i], d))
+            n2, density2 = normal(fma(-0.5, s[i], d))
             bottom[i] += fma(w1[i], n1, w2[i] * density1)
             top[i] += fma(w3[i], n2, w4[i] * density2)
 
@@ -109,7 +110,7 @@ def _integrals(weighed: Any, inner: Any, h: Any, spread: Any, top: Any, bottom: 
 def _image(level: Any, s: Any, drift: Any, smooth: Any, top: Any, bottom: Any) -> Any:
     """Return N / D at level = ln(B), and its slope in ln(B)."""
     per = 1.0 / s
-    d1 = (level + drift) * per + 0.5 * s
+    d1 = fma(level + drift, per, 0.5 * s)
     n1, density1 = normal(d1)
     n2, density2 = normal(d1 - s)
     n = top + select(smooth, density2 * per, n2)

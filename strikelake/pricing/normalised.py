@@ -18,11 +18,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from strikelake.fused import fma
 from strikelake.pricing.coefficients import BACHELIER_ABOVE, BACHELIER_BELOW, BACHELIER_TO_BLACK
 from strikelake.pricing.elementary import (
     DENSITY_AT_0,
     exp,
-    fma,
     inlined,
     mills,
     polynomial,
@@ -48,7 +48,7 @@ def dollars(x: Any, s: Any, per_s: Any, geometric: Any, lesser: Any) -> Any:
     out-of-the-money option is worth the difference of the last two, F N(d1) and K N(d2) for a call.
     """
     h, t = x * per_s, 0.5 * s
-    density = DENSITY_AT_0 * exp(-0.5 * (h * h + t * t)) * geometric
+    density = DENSITY_AT_0 * exp(-0.5 * fma(h, h, t * t)) * geometric
     z = -(h + t)
     y, y2 = mills(abs(z), t - h)
     tail = density * y
@@ -81,9 +81,9 @@ def householder(x: Any, s: Any, per_price: Any) -> Any:
     y1 = select(z < 0.0, fma(_ROOT_2PI, rough_exp(0.5 * z * z), -y), y)
     width = y1 - y2
     h2, t2 = h * h, t * t
-    gap = rough_ln(width * per_price) - 0.5 * (h2 + t2) - _LN_ROOT_2PI
+    gap = fma(-0.5, h2 + t2, rough_ln(width * per_price) - _LN_ROOT_2PI)
     newton = -gap * width * per_s
     a = h2 - t2
     bend = fma(a, newton, gap)  # times newton, as `third` is times its square
-    third = fma(newton * newton, fma(a, a, -3.0 * h2 - t2), gap * fma(3.0 * a, newton, 2.0 * gap))
+    third = fma(newton * newton, fma(a, a, fma(-3.0, h2, -t2)), gap * fma(3.0 * a, newton, 2.0 * gap))
     return newton * fma(0.5, bend, 1.0) / fma(third, 1.0 / 6.0, 1.0 + bend)

@@ -12,24 +12,18 @@ from llvmlite import ir  # type: ignore[import-untyped] # ships no types
 from numba import types
 from numba.extending import intrinsic
 
+from strikelake.fused import DOUBLE, emit_fma
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-_DOUBLE = ir.DoubleType()
-
-
-def _fused(builder: Any, a: Any, b: Any, c: Any) -> Any:
-    """Emit a b + c, rounded once."""
-    kind = ir.FunctionType(_DOUBLE, [_DOUBLE] * 3)
-    return builder.call(builder.module.declare_intrinsic("llvm.fma", [_DOUBLE], kind), [a, b, c])
 
 
 def _horner(builder: Any, x: Any, terms: Sequence[Any]) -> Any:
     """Emit the value and slope of a power series, constant first."""
-    value, slope = terms[-1], ir.Constant(_DOUBLE, 0.0)
+    value, slope = terms[-1], ir.Constant(DOUBLE, 0.0)
     for term in reversed(terms[:-1]):
-        slope = _fused(builder, slope, x, value)
-        value = _fused(builder, value, x, term)
+        slope = emit_fma(builder, slope, x, value)
+        value = emit_fma(builder, value, x, term)
     return value, slope
 
 
@@ -60,13 +54,13 @@ def power_surface(rows: int, columns: int) -> Any:
         across = [
             _horner(builder, y, terms[a * columns : (a + 1) * columns]) for a in range(rows)
         ]  # value and slope in y of what multiplies each power of x
-        zero = ir.Constant(_DOUBLE, 0.0)
+        zero = ir.Constant(DOUBLE, 0.0)
         (value, by_y), slope, half_bend = across[-1], zero, zero
         for term, term_by_y in reversed(across[:-1]):
-            half_bend = _fused(builder, half_bend, x, slope)
-            slope = _fused(builder, slope, x, value)
-            value = _fused(builder, value, x, term)
-            by_y = _fused(builder, by_y, x, term_by_y)
+            half_bend = emit_fma(builder, half_bend, x, slope)
+            slope = emit_fma(builder, slope, x, value)
+            value = emit_fma(builder, value, x, term)
+            by_y = emit_fma(builder, by_y, x, term_by_y)
         bend = builder.fadd(half_bend, half_bend)
         return context.make_tuple(builder, signature.return_type, (value, slope, bend, by_y))
 

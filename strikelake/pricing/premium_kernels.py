@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from strikelake.fused import fma
 from strikelake.pricing.boundary_nodes import FAR, FEW_U, FEW_VOL, POWERS_U, POWERS_VOL
 from strikelake.pricing.elementary import (
     clip,
     exp,
-    fma,
     inlined,
     ln,
     loop,
@@ -101,7 +101,7 @@ def _ln_premium(whole: Any, shorter: Any, z: Any, place: Any, time: Any) -> Any:
 @inlined
 def _european(bond: Any, stock: Any, ln_forward: Any, s: Any) -> Any:
     """Return N(-d2) and N(-d1) times what they multiply, and the stock times the density."""
-    d1 = ln_forward / s + 0.5 * s
+    d1 = fma(0.5, s, ln_forward / s)
     n1, density = normal(-d1)
     n2, _ = normal(s - d1)
     return bond * n2, stock * n1, stock * density

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from strikelake.fused import fma
 from strikelake.pricing.boundary_nodes import FAR, FEW_U, FEW_VOL, POWERS_U, POWERS_VOL, VOLS
 from strikelake.pricing.boundary_start import limit_at_expiration
 from strikelake.pricing.elementary import exp, ln, loop, merged, normal, select, sqrt, wide
@@ -52,7 +53,7 @@ def _levels(ln_limit: float, from_nodes: Any, h: Any, levels: Any) -> None:
             levels[j, i] = 0.0
         for k in range(h.shape[0]):
             for i in range(VOLS):
-                levels[j, i] += from_nodes[j, k] * h[k, i]
+                levels[j, i] = fma(from_nodes[j, k], h[k, i], levels[j, i])
         for i in range(VOLS):
             levels[j, i] = ln_limit - sqrt(select(levels[j, i] > 0.0, levels[j, i], 0.0))
 
@@ -67,7 +68,7 @@ def _interpolate(shares: Any, chebyshev: Any, from_nodes: Any) -> None:
             from_nodes[j, m] = 0.0
         for k in range(chebyshev.shape[0]):
             for m in range(chebyshev.shape[1]):
-                from_nodes[j, m] += basis * chebyshev[k, m]
+                from_nodes[j, m] = fma(basis, chebyshev[k, m], from_nodes[j, m])
             before, basis = basis, (z if k == 0 else 2.0 * z * basis - before)
 
 
@@ -91,10 +92,10 @@ def _ln_premiums(
             for i in range(VOLS):
                 level[k * VOLS + i], s[k * VOLS + i] = levels[j, i] - drift, vols[i] * root
         for i in range(flat.size):
-            d1 = (ln_spot[i] - level[i]) / s[i] + 0.5 * s[i]
+            d1 = fma(0.5, s[i], (ln_spot[i] - level[i]) / s[i])
             n1, _ = normal(-d1)
             n2, _ = normal(s[i] - d1)
-            flat[i] += bond * n2 - stock * spot[i] * n1
+            flat[i] += fma(bond, n2, -stock * spot[i] * n1)
     for i in range(flat.size):
         flat[i] = ln(select(flat[i] > 1e-300, flat[i], 1e-300))
 
@@ -105,7 +106,7 @@ def _multiply(matrix: Any, vector: Any, product: Any) -> None:
     for a in range(matrix.shape[0]):
         total = 0.0
         for b in range(matrix.shape[1]):
-            total += matrix[a, b] * vector[b]
+            total = fma(matrix[a, b], vector[b], total)
         product[a] = total
 
 
@@ -118,7 +119,7 @@ def _to_surface(to_u: Any, to_vol: Any, values: Any, base: Any, unit: float, coe
             row[i] = 0.0
         for k in range(values.shape[0]):
             for i in range(VOLS):
-                row[i] += to_u[a, k] * (values[k, i] - base[k, i]) / unit
+                row[i] = fma(to_u[a, k], (values[k, i] - base[k, i]) / unit, row[i])
         _multiply(to_vol, row, coefficients[a * to_vol.shape[0] : (a + 1) * to_vol.shape[0]])
 
 

@@ -143,30 +143,16 @@ def run_paying(
 
     `dividends` are each task's times to expiration, ascending, and shares; (tasks, most).
     """
+    from strikelake.pricing.dividend_columns import Columns, GridTerms, Quotes
     from strikelake.pricing.dividend_kernels import dividend_tasks
 
     price, sign, spot, strike, years = columns
-    puts = sign[tasks.firsts()] < 0.0
-    spans = _spans(years[tasks.firsts()], dividends[0])
+    quotes, written = Quotes(price, spot, strike, years), Columns.of(found)
+    firsts = tasks.firsts()
+    terms = GridTerms(sign[firsts] < 0.0, *rates, *dividends, _spans(years[firsts], dividends[0]))
 
     def work(first: int, last: int) -> None:
-        dividend_tasks(
-            given,
-            first,
-            last,
-            tasks.starts,
-            puts,
-            *rates,
-            *dividends,
-            spans,
-            tasks.order,
-            price,
-            spot,
-            strike,
-            years,
-            *limits,
-            *found.columns(),
-        )
+        dividend_tasks(given, first, last, tasks.starts, tasks.order, terms, quotes, limits, written)
 
     in_threads(work, tasks.pieces(threads), threads)
 

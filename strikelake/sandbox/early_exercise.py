@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from strikelake.compiled import njit
+from strikelake.fused import fma
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +34,7 @@ LOWEST_VOL, VOL_RATIO = 0.55, 1.29
 
 _STEP = 2.0 * REACH / (NODES - 1)
 _STEPS, _EVENT_STEPS, _IMPLICIT = 28, 4, 3
-_JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+_JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 
 @njit(**_JIT)
@@ -152,10 +153,9 @@ def _step(
         now, floor = value[style], 1.0 - style
         for i in range(1, NODES - 1):
             for lane in range(LANES):
-                change = (
-                    below[lane] * now[i - 1, lane] + at[lane] * now[i, lane] + above[lane] * now[i + 1, lane]
-                )
-                right[i, lane] = now[i, lane] + (1.0 - theta) * change
+                change = fma(above[lane], now[i + 1, lane], at[lane] * now[i, lane])
+                change = fma(below[lane], now[i - 1, lane], change)
+                right[i, lane] = fma(1.0 - theta, change, now[i, lane])
         for lane in range(LANES):
             now[near, lane] = 0.0
             held[style, 0, lane] *= discount
@@ -165,11 +165,11 @@ def _step(
                 now[far, lane] = payoff[far, lane]
         for i in range(first + way, last, way):
             for lane in range(LANES):
-                right[i, lane] += multiplier[i, lane] * right[i - way, lane]
+                right[i, lane] = fma(multiplier[i, lane], right[i - way, lane], right[i, lane])
         for i in range(last - way, first - way, -way):
             for lane in range(LANES):
                 behind = theta * (above[lane] if sign > 0.0 else below[lane])
-                found = (right[i, lane] + behind * now[i + way, lane]) * inverse[i, lane]
+                found = fma(behind, now[i + way, lane], right[i, lane]) * inverse[i, lane]
                 now[i, lane] = max(found, floor * payoff[i, lane])
 
 

@@ -38,7 +38,7 @@ REVERSION = 12.0
 _LOWEST = 1e-8
 _FUND_PREMIUM, _STOCK_PREMIUM = 1.22, 1.10
 _FUND_SMILE, _STOCK_SMILE = (-0.65, 0.95), (-0.25, 0.80)
-_JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+_JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-_JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+_JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 _MINUTE = 1.0 / (365.0 * 24.0 * 60.0)
 _SMALL, _ROOT_HALF = 1e-12, 0.7071067811865476
 

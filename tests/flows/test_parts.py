@@ -1,7 +1,5 @@
 """Steps in parts: how a range is split and reports are merged, and a lake made by two Dask workers."""
 
-import subprocess
-import sys
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
@@ -110,12 +108,6 @@ def _rows(lake, name):
     return found.sort(found.columns)
 
 
-def _compile():
-    """Fill the cache first: who compiles a kernel may round its last bit otherwise than those who load it."""
-    code = "from strikelake.pricing.warm import compile_kernels; compile_kernels()"
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
 def _first_difference(one, other):
     """The first rows that only one of two tables has."""
     pairs = ((one, other), (other, one))
@@ -128,7 +120,6 @@ def _first_difference(one, other):
 def test_two_dask_workers_make_the_lake_that_threads_make(monkeypatch, tmp_path):
     pytest.importorskip("prefect_dask", reason="the extra dask is not installed")
     market = _market(tmp_path / "market")
-    _compile()
     lakes = {r: _lake(monkeypatch, tmp_path / r, market, r) for r in ("threads", "dask")}
     (here, ingested, made), (there, ingested_there, made_there) = lakes.values()
     assert there.tables() == here.tables()

@@ -155,6 +155,27 @@ def test_american_rows_go_round_and_their_greeks_are_slopes(sign):
     assert found.rho == pytest.approx([(value(terms=higher) - value()) / 0.001], rel=0.02)
 
 
+@pytest.mark.parametrize(
+    ("sign", "rate", "carry", "dividends"),
+    [
+        (1.0, 0.04, 0.01, PAID),
+        (-1.0, 0.04, 0.01, PAID),
+        (1.0, -0.06, -0.02, None),
+        (-1.0, -0.02, -0.06, None),
+    ],
+)
+def test_rho_is_the_slope_in_the_rate(sign, rate, carry, dividends):
+    """Dividends keep their shares of the price; the last two have two boundaries."""
+    step, strike = 0.002, np.linspace(75.0, 130.0, 12)
+
+    def rows(moved):
+        terms = Terms(np.full(2, rate + moved), np.full(2, carry), np.ones(2, np.bool_), dividends)
+        return Chain(sign, 100.0, strike, 0.5, 1, terms)
+
+    up, down = (chain.price(rows(moved), 0.3) for moved in (step, -step))
+    assert chain.greeks(rows(0.0), 0.3).rho == pytest.approx((up - down) / (2.0 * step), abs=0.05)
+
+
 def test_american_is_worth_at_least_the_european_and_the_exercise():
     rng = np.random.default_rng(4)
     sign, strike = rng.choice([1.0, -1.0], 200), rng.uniform(70.0, 140.0, 200)
@@ -179,6 +200,18 @@ def test_bad_rows_beside_good_ones_have_a_reason():
     found = chain.analyse(paid, Chain(-1, 100.0, strike, years, [1] * 6, _terms(american=True)))
     expected = ["solved", "non_positive_price", "missing_input", "below_intrinsic", "above_bound", "expired"]
     assert found.status.tolist() == expected
+
+
+def test_a_call_is_worth_its_exercise_before_an_ex_date_whatever_its_volatility():
+    """Deep in the money: now it pays 36.00, just before the ex-date 36 and the interest until then."""
+    owed = Dividends(np.zeros(1, int), np.array([0.02]), np.array([0.01]))
+    terms = Terms(np.array([0.05]), np.zeros(1), np.array([True]), owed)
+    sure = 100.0 - 64.0 * np.exp(-0.05 * 0.08)
+    paid = sure + np.array([-0.01, 0.04])
+    rows = Chain(1.0, 100.0, 64.0, 0.1, [0, 0], terms)
+    found = chain.analyse(paid, rows)
+    assert found.status.tolist() == ["below_intrinsic", "solved"]
+    assert chain.price(rows[1:], found.vol[1:]) == pytest.approx(paid[1:], abs=1e-4)
 
 
 def test_no_row_depends_on_which_others_there_are():
