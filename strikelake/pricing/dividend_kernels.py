@@ -228,10 +228,10 @@ def _write(
     by_rate = strike * rho_at(side, placed, vol, slopes, reach, *memory)
     value, slope, bend, sway = strike * slopes[0], slopes[1], slopes[2] / strike, strike * slopes[3]
     decay = rate * value - (rate - carry) * spot * slope - 0.5 * vol * vol * spot * spot * bend
-    if status == SOLVED and not given:
+    if status in (SOLVED, NOT_CONVERGED) and not given:
         if vol > cap:
             status = ABOVE_CAP
-        elif not sway >= tick:
+        elif not sway >= tick:  # a search that has not ended was on a plain
             status = BELOW_TICK_VEGA
     if status != SOLVED:
         _write_reason(given, row, status, found)

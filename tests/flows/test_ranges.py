@@ -23,6 +23,8 @@ class StillClock:
 class ListedLake:
     """A lake of which only the sessions are known."""
 
+    root = "data/lake"
+
     def __init__(self, **sessions):
         self.sessions_by_table = sessions
 
