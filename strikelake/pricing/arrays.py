@@ -86,10 +86,10 @@ def in_blocks(
     *,
     threads: int = 1,
 ) -> None:
-    """Call `work(*inputs, *outputs)` for each block of rows, every input contiguous.
+    """Call `work(*inputs, *outputs)` for each block of rows, every input contiguous and writable.
 
-    A scalar that was broadcast is written out for one block at a time; a column that is contiguous already is
-    not copied.
+    A scalar that was broadcast is written out for one block at a time, as is a column that may not be written
+    to; others are not copied.
 
     Parameters
     ----------
@@ -125,9 +125,13 @@ def in_blocks(
 
 
 def contiguous(column: FloatArray) -> FloatArray:
-    """Return a column without gaps.
+    """Return a column without gaps that may be written to.
 
-    One row of a scalar that was broadcast has none, and yet numpy warns whoever asks whether it may be
-    written to, as numba does when it compiles: it is copied like longer ones.
+    Numba compiles a function once more for columns that may not, such as those of a polars frame: seconds, at
+    the first price after a warm start. Copied into the cache they cost next to nothing.
+
+    One row of a scalar that was broadcast has no gaps, and yet numpy warns whoever asks whether it may be
+    written to: it is copied like longer ones.
     """
-    return np.array(column) if column.base is not None and column.size == 1 else np.ascontiguousarray(column)
+    whole = np.array(column) if column.base is not None and column.size == 1 else np.ascontiguousarray(column)
+    return whole if whole.flags.writeable else whole.copy()
