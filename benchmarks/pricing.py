@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BASIS_POINT, CENT = 1e-4, 0.01
+_TIMES = 25.0 / 3.2  # what 25 M is of the best package's speed on the machine where the target was set
 MARKET = ("sign", "spot", "strike", "years", "rate", "dividend_yield")
 Target = tuple[str, float, float, bool]
 
@@ -113,6 +114,7 @@ def european_rows(given: argparse.Namespace) -> list[Target]:
         f"{'European':<26}{'M rows/s':>10}{'max error':>12}{'no number':>11}   against 40 digits, vega > 0.01"
     )
     print(f"{'ours, with 5 Greeks':<26}{rate:>10.2f}{worst:>12.1e}{0:>11d}")
+    best = 0.0
     for name, (call, most) in EUROPEAN.items():
         count = min(most, given.rows)
         part = {key: column[:count] for key, column in rows.items()}
@@ -124,6 +126,7 @@ def european_rows(given: argparse.Namespace) -> list[Target]:
             print(f"{name:<26}finds no volatility at all")
             continue
         speed = count / seconds(lambda call=call, part=part: attempt(call, part), 3) / 1e6
+        best = max(best, speed)
         inside = some[some < count]
         error = np.abs(answer[inside] - exact[: len(inside)])
         worst_of = np.nanmax(error, initial=0.0)
@@ -131,6 +134,7 @@ def european_rows(given: argparse.Namespace) -> list[Target]:
     unknown = sum(code not in range(len(STATUSES)) for code in np.unique(found.code))
     return [
         ("European IV and Greeks, M rows/s and core", rate, 25.0, True),
+        ("  times the best package's volatility alone", rate / best if best else np.inf, _TIMES, True),
         ("European error against 40 digits, vega > 0.01", worst, 1e-11, False),
         (
             "European rows without number and reason",
@@ -209,7 +213,7 @@ def baw_vols(rows: dict[str, np.ndarray]) -> np.ndarray:
 
     discount = np.exp(-RATE * rows["years"])
     forward = 100.0 * np.exp((RATE - rows["dividend_yield"]) * rows["years"])
-    flags = np.where(rows["sign"] > 0, 1, -1)
+    flags = np.where(rows["sign"] > 0, "c", "p")
     spot = np.full(len(discount), 100.0)
     total = vectorized_baw_implied_vol(rows["price"], spot, rows["strike"], discount, forward, flags)
     return np.asarray(total) / np.sqrt(rows["years"])  # it returns vol times the root of time

@@ -12,7 +12,7 @@ from features.panel import at, series_of, sessions_between, sorted_by
 from strikelake.calendar import NS_PER_MINUTE
 
 if TYPE_CHECKING:
-    from features.feature import IntArray
+    from features.feature import FloatArray, IntArray
 
 COLUMNS = {
     "asof": pl.Int64,
@@ -159,23 +159,36 @@ def _windows(minute_bars: pl.DataFrame, bar: str) -> pl.DataFrame:
         raise ValueError("minute bars are resampled inside a session: for 1d use from_day_bars on day bars")
     width = width_minutes(bar) * NS_PER_MINUTE
     window_end = pl.col("open_ns") + ((pl.col("ts_ns") - pl.col("open_ns")) // width + 1) * width
-    return (
+    minutes = (
         _with_session(minute_bars)
         .filter(pl.col("ts_ns") >= pl.col("open_ns"), pl.col("ts_ns") < pl.col("close_ns"))
-        .with_columns(asof=pl.min_horizontal(window_end, "close_ns"))
+        .with_columns(pl.col("volume").fill_null(0.0), asof=pl.min_horizontal(window_end, "close_ns"))
         .sort("ticker", "ts_ns")
-        .group_by("ticker", "asof", maintain_order=True)
-        .agg(
-            pl.col("date").first(),
-            pl.col("open").first(),
-            pl.col("high").max(),
-            pl.col("low").min(),
-            pl.col("close").last(),
-            pl.col("volume").sum(),
-        )
-        .rename({"ticker": "underlying"})
         .collect()
     )
+    windows = minutes.group_by("ticker", "asof", maintain_order=True).agg(
+        pl.col("date").first(),
+        pl.col("open").first(),
+        pl.col("high").max(),
+        pl.col("low").min(),
+        pl.col("close").last(),
+        pl.len().alias("minutes"),
+    )
+    return windows.select(
+        pl.col("ticker").alias("underlying"),
+        pl.exclude("ticker", "minutes"),
+        volume=_sums(minutes["volume"].to_numpy(), windows["minutes"].cast(pl.Int64).to_numpy()),
+    )
+
+
+def _sums(values: FloatArray, lengths: IntArray) -> FloatArray:
+    """Return the sum of each run of values, in one order.
+
+    Polars adds up a group in an order that depends on how many rows the frame has: parts of shares, of which
+    vendors' volumes have some, would differ in the last bit between a live day and its history.
+    """
+    starts = np.cumsum(lengths) - lengths
+    return np.add.reduceat(values, starts) if len(starts) else np.zeros(0)
 
 
 def _with_session(rows: pl.DataFrame) -> pl.LazyFrame:

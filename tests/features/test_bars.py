@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -125,3 +126,23 @@ def test_nothing_extended_by_nothing_is_nothing(minutes):
     assert extend(resample(rows), rows.clear()).equals(resample(rows))
     assert extend(none, rows).equals(resample(rows))
     assert extend(none, rows.clear()).equals(none)
+
+
+def test_volumes_of_parts_of_shares_add_up_alike_live_and_in_history():
+    """Ten names' first half hour beside forty sessions: polars itself adds them in another order."""
+    rng, names = np.random.default_rng(3), 10
+    days = sessions(date(2025, 1, 2), date(2025, 2, 28))
+    starts = [at.open_ns for at in days[:-1] for _ in range(390)] + [days[-1].open_ns] * 30
+    offsets = [minute for _ in days[:-1] for minute in range(390)] + [*range(30)]
+    one = pl.DataFrame({"ts_ns": np.array(starts) + np.array(offsets) * NS_PER_MINUTE}).with_columns(
+        date=pl.Series([at.date for at in days[:-1] for _ in range(390)] + [days[-1].date] * 30),
+        **{name: pl.lit(1.0) for name in ("open", "high", "low", "close")},
+    )
+    rows = pl.concat(
+        one.with_columns(ticker=pl.lit(f"S{n}"), volume=pl.Series(rng.uniform(0.0, 1e5, one.height)))
+        for n in range(names)
+    )
+    today = pl.col("date") == days[-1].date
+    assert extend(resample(rows.filter(~today)), rows.filter(today)).equals(resample(rows))
+    alone = resample(rows.filter(pl.col("ticker") == "S3"))
+    assert alone.equals(resample(rows).filter(pl.col("underlying") == "S3"))
