@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from features.facts import NS_PER_DAY
 from features.feature import feature
+from features.panel import at, sorted_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from numpy.typing import NDArray
+
     from features.facts import Facts
-    from features.feature import FloatArray, IntArray
+    from features.feature import FloatArray
     from features.panel import Panel
 
 _NEWS_DAYS = 5
@@ -73,11 +76,10 @@ def _articles(panel: Panel, facts: Facts) -> FloatArray:
 def _recent(panel: Panel, news: pl.DataFrame) -> tuple[FloatArray, FloatArray]:
     """Return the number of articles of the last days and the sum of their scores: whole numbers, exactly."""
     count, total = np.zeros(len(panel)), np.zeros(len(panel))
-    for bars, rows in _matched(panel, news):
-        available = rows["available_at"].to_numpy()
+    for bars, (available, score) in _matched(panel, news, "available_at", "score"):
         after = np.searchsorted(available, panel.asof[bars], side="right")
         before = np.searchsorted(available, panel.asof[bars] - _NEWS_DAYS * NS_PER_DAY, side="right")
-        running = np.append(0.0, np.cumsum(rows["score"].fill_null(0.0).to_numpy()))
+        running = np.append(0.0, np.cumsum(np.nan_to_num(score)))
         count[bars] = after - before
         total[bars] = running[after] - running[before]
     return count, total
@@ -87,31 +89,28 @@ def _report_days(panel: Panel, facts: Facts, *, ahead: bool) -> FloatArray:
     """Return the days to the nearest report whose date is known: the next one, or the last one."""
     days = np.full(len(panel), np.nan)
     quarter = _QUARTER_DAYS * NS_PER_DAY
-    for bars, rows in _matched(panel, facts["earnings"]):
+    for bars, (known, reports) in _matched(panel, facts["earnings"], "available_at", "report_at"):
+        asof, own = panel.asof[bars], days[bars]
+        in_time = np.flatnonzero(reports - known <= (_DATED_DAYS - _QUARTER_DAYS) * NS_PER_DAY)
+        order = in_time[np.argsort(reports[in_time])]
         # The furthest first, so that the nearest one that is known has the last word.
-        for known, report in _reports(rows.sort("report_at", descending=ahead)):
+        for row in order[::-1] if ahead else order:
+            report = reports[row]
             begin, end = (report - quarter, report) if ahead else (report, report + quarter)
-            _put(days[bars], panel.asof[bars], max(known, begin), end, report)
+            first, after = np.searchsorted(asof, (max(known[row], begin), end))  # asof is sorted
+            own[first:after] = np.abs(report - asof[first:after]) / NS_PER_DAY
     return days
 
 
-def _put(days: FloatArray, asof: IntArray, begin: int, end: int, report: int) -> None:
-    """Write the distance to a report on the bars with begin <= asof < end; asof is sorted."""
-    first, after = np.searchsorted(asof, (begin, end))
-    days[first:after] = np.abs(report - asof[first:after]) / NS_PER_DAY
-
-
-def _reports(rows: pl.DataFrame) -> Iterator[tuple[int, int]]:
-    early = pl.col("report_at") - pl.col("available_at") > (_DATED_DAYS - _QUARTER_DAYS) * NS_PER_DAY
-    yield from rows.filter(~early).select("available_at", "report_at").iter_rows()
-
-
-def _matched(panel: Panel, rows: pl.DataFrame) -> Iterator[tuple[slice, pl.DataFrame]]:
-    """Yield the bars and the sorted rows of each underlying that has some."""
-    parts = rows.sort("available_at").partition_by("underlying", as_dict=True)
+def _matched(panel: Panel, rows: pl.DataFrame, *columns: str) -> Iterator[tuple[slice, list[NDArray[Any]]]]:
+    """Yield the bars of each underlying that has rows, and these rows' columns, sorted by `available_at`."""
+    ordered, names = sorted_by(rows, "underlying", "available_at")
+    values = [ordered[column].to_numpy() for column in columns]
+    where = dict(zip(at(ordered["underlying"], names.starts), names.slices, strict=True))
     for name, bars in zip(panel.underlyings, panel.names.slices, strict=True):
-        if (name,) in parts:
-            yield bars, parts[name,]
+        own = where.get(name)
+        if own is not None:
+            yield bars, [column[own] for column in values]
 
 
 INPUTS: Mapping[str, tuple[Callable[[Panel, Facts], FloatArray], Mapping[str, int]]] = {

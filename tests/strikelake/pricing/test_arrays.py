@@ -6,7 +6,7 @@ import pytest
 
 from strikelake.pricing import chain
 from strikelake.pricing.american_kernels import start_rows
-from strikelake.pricing.arrays import BLOCK, broadcast, in_blocks
+from strikelake.pricing.arrays import BLOCK, broadcast, contiguous, in_blocks
 from strikelake.pricing.european_analysis import analyse_rows
 from strikelake.pricing.options import Chain
 from strikelake.pricing.terms import Terms
@@ -39,3 +39,8 @@ def test_columns_of_a_frame_call_no_other_compiled_function():
         chain.analyse(prices, Chain(-1, 100.0, strikes, 0.25, [0, 0, 1], terms))
         compiled.append([len(kernel.signatures) for kernel in kernels])
     assert compiled[0] == compiled[1]
+
+
+def test_a_broadcast_scalar_of_no_rows_may_be_asked_too():
+    columns = broadcast(price=np.zeros(0), rate=0.04)
+    assert [contiguous(column).size for column in columns] == [0, 0]
