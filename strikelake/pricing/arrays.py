@@ -130,8 +130,8 @@ def contiguous(column: FloatArray) -> FloatArray:
     Numba compiles a function once more for columns that may not, such as those of a polars frame: seconds, at
     the first price after a warm start. Copied into the cache they cost next to nothing.
 
-    A scalar that was broadcast to one row or none has no gaps, and yet numpy warns whoever asks whether it may
-    be written to: it is copied as for more rows.
+    A scalar that was broadcast to one row or none has no gaps, and yet numpy warns whoever asks whether it
+    may be written to: it is copied as for more rows.
     """
     whole = np.array(column) if column.base is not None and column.size <= 1 else np.ascontiguousarray(column)
     return whole if whole.flags.writeable else whole.copy()
