@@ -69,7 +69,7 @@ def test_the_page_shows_each_underlying(priced_lake, tmp_path):
 @pytest.mark.parametrize(
     ("day", "underlying", "solved"),
     [
-        pytest.param(date(2014, 6, 6), "AAPL", 0.85, marks=pytest.mark.slow),
+        pytest.param(date(2014, 6, 6), "AAPL", 0.8, marks=pytest.mark.slow),
         (date(2014, 6, 5), "TWX", 0.85),
         (date(2021, 1, 6), "SPX", 0.9),
     ],
@@ -91,7 +91,7 @@ def test_every_row_of_real_days_has_a_status_and_calls_and_puts_agree(
     for bar, each in found.items():
         assert each.without_status == 0
         assert sum(each.by_status.values()) == each.rows
-        assert each.by_status.get("not_converged", 0) < 0.01 * each.rows
+        assert "not_converged" not in each.by_status
         if each.pairs >= ENOUGH_PAIRS:
             assert each.gap < GAPS[bar]
     assert found["quote"].solved > solved
