@@ -1,7 +1,6 @@
 """Compiled moving windows.
 
-Each window is added up in an order of its own, so that a value has the same bits whatever came before it. All
-kernels live in this file: numba's cache notices a change of the file it compiles, not of another one.
+Each window is added up in an order of its own, so that a value has the same bits whatever came before it.
 """
 
 from __future__ import annotations
