@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise, starmap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from features.panel import Panel, Series
 
 _BLOCK = 32_768
-"""Rows that are computed at once, a multiple of 8: their columns stay in the second-level cache."""
+"""Rows, about, that are computed at once: their columns stay in the second-level cache."""
 
 _SETTLED = 2
 """Lookbacks before a block from which recursions start: one leaves nine digits, two the last bit."""
@@ -83,7 +85,7 @@ def compute(
     for on in dict.fromkeys(feature.on for feature in features.values()):
         chosen = {name: feature for name, feature in features.items() if feature.on == on}
         if on == BARS:
-            columns = {column: context.column(column) for column in _inputs(chosen)}
+            columns = {name: kernels.readable(context.column(name)) for name in _inputs(chosen)}
             values |= _over(_Rows(columns, panel.series, len(panel)), chosen, threads)
             continue
         table = context.table(on)
@@ -175,7 +177,7 @@ def _causes(context: Context, feature: Feature) -> tuple[BoolArray, BoolArray]:
 
 
 def _of_table(table: FactSeries, features: Mapping[str, Feature]) -> _Rows:
-    columns = {column: table.column(column) for column in _inputs(features)}
+    columns = {name: kernels.readable(table.column(name)) for name in _inputs(features)}
     return _Rows(columns, table.series, len(table.available))
 
 
@@ -191,49 +193,42 @@ def _over(rows: _Rows, features: Mapping[str, Feature], threads: int) -> dict[st
     columns = {
         name: Column(*both) for name, both in zip(features, zip(values, known, strict=True), strict=True)
     }
-    blocks = [slice(start, min(start + _BLOCK, rows.length)) for start in range(0, rows.length, _BLOCK)]
+    count = max(round(rows.length / _BLOCK), min(rows.length, 1))
+    ends = [rows.length * block // count // 8 * 8 for block in range(count)] + [rows.length]
     fill = partial(_fill, rows, features, columns)
-    if threads > 1 and len(blocks) > 1:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(fill, blocks))
-    else:
-        for block in blocks:
-            fill(block)
+    with ThreadPoolExecutor(threads) if min(threads, count) > 1 else nullcontext() as pool:
+        list((pool.map if pool else map)(fill, starmap(slice, pairwise(ends))))
     return columns
 
 
 def _fill(rows: _Rows, features: Mapping[str, Feature], columns: Mapping[str, Column], block: slice) -> None:
     """Compute features on a block of rows: windowed ones on all at once, the others series by series."""
     reach = max((each.lookback for each in features.values() if each.windowed), default=1) - 1
-    wide = _Part(rows, block, min(reach, block.start))
-    many, starts = rows.series.within(block)
-    places = slice(block.start // 8, -(-block.stop // 8))
+    wide = slice(max(block.start - reach, 0), block.stop)
+    series, starts = rows.series.within(block)
+    bits = slice(block.start // 8, -(-block.stop // 8))
     # Undefined arithmetic is part of the job: its NaN and infinities become nulls.
     with np.errstate(all="ignore"):
         for name, feature in features.items():
-            column = columns[name]
             if feature.windowed:
-                wide.put(feature, column)
+                found = _of_part(rows, feature, wide)
             else:
-                for series in many:
-                    part = slice(max(series.start, block.start), min(series.stop, block.stop))
-                    before = min(_SETTLED * feature.lookback, part.start - series.start)
-                    _Part(rows, part, before).put(feature, column)
-            kernels.finish(column.values[block], starts, feature.lookback - 1, column.known[places])
+                found = _one_by_one(rows, feature, series, block)
+            column, found = columns[name], kernels.readable(found)
+            kernels.keep(found, column.values[block], starts, feature.lookback - 1, column.known[bits])
 
 
-class _Part:
-    """Some rows of a table, and those before them that features reach into."""
+def _one_by_one(rows: _Rows, feature: Feature, series: list[slice], block: slice) -> FloatArray:
+    """Return the values of a feature in a block, each series computed from a start of its own."""
+    found = []
+    for each in series:
+        first, after = max(each.start, block.start), min(each.stop, block.stop)
+        start = max(first - _SETTLED * feature.lookback, each.start)
+        found.append(_of_part(rows, feature, slice(start, after))[first - start :])
+    return found[0] if len(found) == 1 else np.concatenate(found)
 
-    def __init__(self, rows: _Rows, part: slice, before: int) -> None:
-        self._columns, self._kept = rows.columns, part
-        self._seen = slice(part.start - before, part.stop)
-        self._inputs: dict[str, FloatArray] = {}
 
-    def put(self, feature: Feature, column: Column) -> None:
-        """Compute a feature and keep its values of the part."""
-        for name in feature.inputs:
-            if name not in self._inputs:
-                self._inputs[name] = self._columns[name][self._seen]
-        found = _computed(feature, self._inputs, self._seen.stop - self._seen.start)
-        kernels.put(np.ascontiguousarray(found), column.values[self._kept])
+def _of_part(rows: _Rows, feature: Feature, part: slice) -> FloatArray:
+    """Return the values of a feature, computed on some rows alone."""
+    inputs = {name: rows.columns[name][part] for name in feature.inputs}
+    return _computed(feature, inputs, part.stop - part.start)

@@ -20,10 +20,19 @@ _BLOCK = 1_100
 No multiple of 512: loads from one buffer would wait for stores to another at the same place of a page.
 """
 
+_POWERS = 31  # of two: windows of up to 2^31 rows
+
 _AT_ONCE = 512  # values, whole bytes of bits, whose bits are written at once where all are known
 
 # Rows are taken as slices and counted from 0: an index that could be negative keeps the compiler from using
 # vector instructions, which is a factor of 15. So does a loop over more than four arrays that might overlap.
+
+
+def readable(values: FloatArray) -> FloatArray:
+    """Return contiguous floats that cannot be written to: kernels are compiled for such inputs alone."""
+    found = np.ascontiguousarray(values, dtype=np.float64).view()
+    found.flags.writeable = False
+    return found
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -62,35 +71,65 @@ def products(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def sums(values: FloatArray, width: int, divisor: float) -> FloatArray:
-    """Return the sum of each window over a divisor; NaN before the first whole one.
+def growth(values: FloatArray, rows: int) -> FloatArray:
+    """Return each value over the one some rows earlier, minus 1; NaN where there is none."""
+    found, grown = _before_the_first(len(values), rows + 1)
+    before, recent = values[: len(grown)], values[rows:]
+    for place in range(len(grown)):
+        grown[place] = recent[place] / before[place] - 1.0
+    return found
 
-    Windows of 1, 2, 4, ... rows are joined from two halves each, and those that the binary digits of `width`
-    name make up the window: 5 additions for 20 rows instead of 19.
-    """
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def sums(values: FloatArray, width: int, divisor: float) -> FloatArray:
+    """Return the sum of each window over a divisor; NaN before the first whole one."""
     found, total = _before_the_first(len(values), width)
-    one, other = np.empty(_BLOCK + width), np.empty(_BLOCK + width)
+    room = np.empty((2, _BLOCK + width))
     for begin in range(0, len(total), _BLOCK):
         part = total[begin : begin + _BLOCK]
-        length = len(part) + width - 1
-        level, room, spare = values[begin : begin + length], one, other
-        held, span = 0, 1
-        while span <= width:
-            if width & span and held == 0:
-                part[:] = level[: len(part)]
-                held = span
-            elif width & span:
-                _add(part, level[held : held + len(part)], part)
-                held += span
-            length -= span
-            if 2 * span <= width:
-                _add(level[:length], level[span : span + length], room)
-                level, room, spare = room, spare, room
-            span *= 2
+        _sum(values[begin : begin + len(part) + width - 1], width, part, room)
         if divisor != 1.0:
             for place in range(len(part)):
                 part[place] /= divisor
     return found
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def above_mean(values: FloatArray, width: int) -> FloatArray:
+    """Return each value over the mean of its window, minus 1; NaN before the first whole one."""
+    found, total = _before_the_first(len(values), width)
+    room = np.empty((2, _BLOCK + width))
+    for begin in range(0, len(total), _BLOCK):
+        part = total[begin : begin + _BLOCK]
+        row = values[begin : begin + len(part) + width - 1]
+        _sum(row, width, part, room)
+        own = row[width - 1 :]
+        for place in range(len(part)):
+            part[place] = width * own[place] / part[place] - 1.0
+    return found
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _sum(row: FloatArray, width: int, part: FloatArray, room: FloatArray) -> None:
+    """Add up each window of a row.
+
+    Windows of 1, 2, 4, ... rows are joined from two halves each, and those that the binary digits of `width`
+    name make up the window: 5 additions for 20 rows instead of 19.
+    """
+    level, one, other = row, room[0], room[1]
+    length, held, span = len(row), 0, 1
+    while span <= width:
+        if width & span and held == 0:
+            part[:] = level[: len(part)]
+            held = span
+        elif width & span:
+            _add(part, level[held : held + len(part)], part)
+            held += span
+        length -= span
+        if 2 * span <= width:
+            _add(level[:length], level[span : span + length], one)
+            level, one, other = one, other, one
+        span *= 2
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -103,29 +142,56 @@ def _add(early: FloatArray, late: FloatArray, found: FloatArray) -> None:
 def least(values: FloatArray, width: int, sign: float) -> FloatArray:
     """Return the least of each window's values times `sign`, times `sign`; NaN before the first whole one.
 
-    The most, where `sign` is -1. A window that holds a NaN, or what is least of all numbers, gives NaN: the
-    one is taken for the other, as a comparison with NaN would cost more than the rest. Windows of 1, 2, 4,
-    ... rows are joined from two halves each, the last two overlapping.
+    The most, where `sign` is -1. A window that holds a NaN gives NaN.
     """
     found, lowest = _before_the_first(len(values), width)
-    level, room = np.empty(_BLOCK + width), np.empty(_BLOCK + width)
+    room = np.empty((2, _BLOCK + width))
     for begin in range(0, len(lowest), _BLOCK):
         part = lowest[begin : begin + _BLOCK]
-        length = len(part) + width - 1
-        row = values[begin : begin + length]
-        for place in range(length):
-            value = sign * row[place]
-            level[place] = value if value == value else -np.inf  # noqa: PLR0124 - NaN is not itself
-        span = 1
-        while 2 * span <= width:
-            length -= span
-            _lesser(level[:length], level[span : span + length], room)
-            level, room = room, level
-            span *= 2
-        _lesser(level[: len(part)], level[width - span : width - span + len(part)], part)
-        for place in range(len(part)):
-            part[place] = sign * part[place] if part[place] > -np.inf else np.nan
+        _least(values[begin : begin + len(part) + width - 1], width, sign, part, room)
     return found
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def place_between(values: FloatArray, lows: FloatArray, highs: FloatArray, width: int) -> FloatArray:
+    """Return where each value is between its window's least of `lows` and most of `highs`: from 0 to 1.
+
+    NaN before the first whole window.
+    """
+    found, places = _before_the_first(len(values), width)
+    room, highest = np.empty((2, _BLOCK + width)), np.empty(_BLOCK)
+    for begin in range(0, len(places), _BLOCK):
+        part = places[begin : begin + _BLOCK]
+        seen = slice(begin, begin + len(part) + width - 1)
+        _least(lows[seen], width, 1.0, part, room)
+        _least(highs[seen], width, -1.0, highest[: len(part)], room)
+        own = values[seen][width - 1 :]
+        for place in range(len(part)):
+            low = part[place]
+            part[place] = (own[place] - low) / (highest[place] - low)
+    return found
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _least(row: FloatArray, width: int, sign: float, part: FloatArray, room: FloatArray) -> None:
+    """Find the least of each window of a row, as `least` does.
+
+    NaN is taken for what is least of all numbers, and back: a comparison with it would cost more than the
+    rest. Windows of 1, 2, 4, ... rows are joined from two halves each, the last two overlapping.
+    """
+    level, spare = room[0], room[1]
+    length, span = len(row), 1
+    for place in range(length):
+        value = sign * row[place]
+        level[place] = value if value == value else -np.inf  # noqa: PLR0124 - NaN is not itself
+    while 2 * span <= width:
+        length -= span
+        _lesser(level[:length], level[span : span + length], spare)
+        level, spare = spare, level
+        span *= 2
+    _lesser(level[: len(part)], level[width - span : width - span + len(part)], part)
+    for place in range(len(part)):
+        part[place] = sign * part[place] if part[place] > -np.inf else np.nan
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -139,46 +205,77 @@ def _lesser(early: FloatArray, late: FloatArray, found: FloatArray) -> None:
 def moments(values: FloatArray, width: int, rounding: float) -> tuple[FloatArray, FloatArray]:
     """Return mean and population standard deviation of each window; NaN before the first whole one.
 
-    Sums and squared distances are merged as in `sums`, by the rule of T. F. Chan, G. H. Golub and
-    R. J. LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979. A
-    deviation of at most `rounding` of the mean is NaN.
+    A deviation of at most `rounding` of the mean is NaN.
     """
     means, mean = _before_the_first(len(values), width)
     spreads, spread = _before_the_first(len(values), width)
-    level, around = np.empty(_BLOCK + width), np.empty(_BLOCK + width)
-    room, wider = np.empty(_BLOCK + width), np.empty(_BLOCK + width)
+    room = np.empty((4, _BLOCK + width))
     for begin in range(0, len(mean), _BLOCK):
         total, square = mean[begin : begin + _BLOCK], spread[begin : begin + _BLOCK]
-        count = len(total)
-        length = count + width - 1
-        level[:length], around[:length] = values[begin : begin + length], 0.0
-        held, span = 0, 1
-        while span <= width:
-            if width & span:
-                _merge(total, square, held, level[held : held + count], around[held : held + count], span)
-                held += span
-            length -= span
-            if 2 * span <= width:
-                _double(level, around, room[:length], wider[:length], span)
-                level, around, room, wider = room, wider, level, around
-            span *= 2
-        for place in range(count):
-            total[place] /= width
-        for place in range(count):
-            deviation = np.sqrt(square[place] / width)
-            square[place] = deviation if deviation > rounding * abs(total[place]) else np.nan
+        _moments(values[begin : begin + len(total) + width - 1], width, rounding, total, square, room)
     return means, spreads
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _merge(
-    total: FloatArray, square: FloatArray, held: int, part: FloatArray, around: FloatArray, span: int
+def z_scores(values: FloatArray, width: int, rounding: float) -> FloatArray:
+    """Return how many deviations of its window each value is above its mean, both as `moments` has them.
+
+    NaN before the first whole window.
+    """
+    found, scores = _before_the_first(len(values), width)
+    room, spread = np.empty((4, _BLOCK + width)), np.empty(_BLOCK)
+    for begin in range(0, len(scores), _BLOCK):
+        part = scores[begin : begin + _BLOCK]
+        row, deviation = values[begin : begin + len(part) + width - 1], spread[: len(part)]
+        _moments(row, width, rounding, part, deviation, room)
+        own = row[width - 1 :]
+        for place in range(len(part)):
+            part[place] = (own[place] - part[place]) / deviation[place]
+    return found
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _moments(
+    row: FloatArray, width: int, rounding: float, total: FloatArray, square: FloatArray, room: FloatArray
 ) -> None:
-    """Add windows of `span` rows to those of `held` rows, in place."""
-    if held == 0:
-        total[:], square[:] = part, around
-        return
-    weight, own, other = held * span / (held + span), 1.0 / held, 1.0 / span
+    """Find mean and deviation of each window of a row.
+
+    Sums and squared distances are merged as in `_sum`, by the rule of T. F. Chan, G. H. Golub and
+    R. J. LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979.
+    """
+    level, around, spare, wider = room[0], room[1], room[2], room[3]
+    count, length = len(total), len(row)
+    level[:length], around[:length] = row, 0.0
+    held = 0
+    for power in range(_POWERS):
+        span = 1 << power
+        if span > width:
+            break
+        if width & span and held == 0:
+            total[:], square[:] = level[:count], around[:count]
+            held = span
+        elif width & span:
+            part, its_around = level[held : held + count], around[held : held + count]
+            _merge(total, square, part, its_around, 1.0 / held, 1.0 / span)
+            held += span
+        length -= span
+        if 2 * span <= width:
+            _double(level, around, spare[:length], wider[:length], span)
+            level, around, spare, wider = spare, wider, level, around
+    share = 1.0 / width
+    for place in range(count):
+        total[place] *= share
+    for place in range(count):
+        deviation = np.sqrt(square[place] * share)
+        square[place] = deviation if deviation > rounding * abs(total[place]) else np.nan
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _merge(
+    total: FloatArray, square: FloatArray, part: FloatArray, around: FloatArray, own: float, other: float
+) -> None:
+    """Add windows of 1 / `other` rows to those of 1 / `own` rows, in place."""
+    weight = 1.0 / (own + other)
     for place in range(len(total)):
         distance = part[place] * other - total[place] * own
         square[place] += around[place] + distance * distance * weight
@@ -208,38 +305,43 @@ def _before_the_first(length: int, width: int) -> tuple[FloatArray, FloatArray]:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def put(found: FloatArray, target: FloatArray) -> None:
-    """Copy the last values of one array over another, NaN for what is infinite."""
-    tail = found[len(found) - len(target) :]
-    for place in range(len(target)):
-        value = tail[place]
-        target[place] = value if np.isfinite(value) else np.nan
+def unknown(values: FloatArray) -> int:
+    """Return how many values are NaN or infinite."""
+    count = 0
+    for place in range(len(values)):
+        count += 0 if abs(values[place]) < np.inf else 1
+    return count
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def finish(values: FloatArray, starts: IntArray, rows: int, known: BitArray) -> None:
-    """Make the first rows of each series unknown, and write a bit for each value: whether it is known.
+def keep(found: FloatArray, target: FloatArray, starts: IntArray, rows: int, known: BitArray) -> None:
+    """Copy the last values of one array over another, and write a bit for each: whether it is known.
+
+    Unknown, NaN in the target, is what is not finite, and the first rows of each series.
 
     Parameters
     ----------
-    values
-        Shape (n,); changed in place.
+    found
+        At least as many values as in `target`.
+    target
+        Shape (n,).
     starts
         Where series begin, sorted; the first may have begun before, at a negative place.
     rows
-        How many to make unknown.
+        How many at the start of each series are unknown.
     known
         Shape (n / 8,), rounded up; the least significant bit first.
     """
-    for series in range(len(starts)):
-        after = starts[series + 1] if series + 1 < len(starts) else len(values)
-        values[max(starts[series], 0) : max(min(starts[series] + rows, after), 0)] = np.nan
-    for begin in range(0, len(values), _AT_ONCE):
-        part = values[begin : begin + _AT_ONCE]
+    tail = found[len(found) - len(target) :]
+    for begin in range(0, len(target), _AT_ONCE):
+        row, part = tail[begin : begin + _AT_ONCE], target[begin : begin + _AT_ONCE]
         bits = known[begin // 8 : (begin + len(part) + 7) // 8]
         count = 0
         for place in range(len(part)):
-            count += 1 if part[place] == part[place] else 0
+            value = row[place]
+            finite = abs(value) < np.inf
+            part[place] = value if finite else np.nan
+            count += 1 if finite else 0
         if count == _AT_ONCE:
             bits[:] = 255
             continue
@@ -247,3 +349,8 @@ def finish(values: FloatArray, starts: IntArray, rows: int, known: BitArray) -> 
         for place in range(len(part)):
             if part[place] == part[place]:
                 bits[place // 8] |= np.uint8(1 << (place % 8))
+    for series in range(len(starts)):
+        after = starts[series + 1] if series + 1 < len(starts) else len(target)
+        for place in range(max(starts[series], 0), max(min(starts[series] + rows, after), 0)):
+            target[place] = np.nan
+            known[place // 8] &= np.uint8(255 ^ (1 << (place % 8)))

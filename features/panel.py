@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from features import kernels
 from strikelake.calendar import session_frame
 
 if TYPE_CHECKING:
@@ -76,9 +77,8 @@ _SHORT = 256
 def series_of(*keys: pl.Series) -> Series:
     """Return the runs of rows whose keys are all equal to those of the row before."""
     rows = len(keys[0])
-    starts = [np.zeros(min(rows, 1), dtype=np.int64)]
-    starts += [np.flatnonzero((key[1:] != key[:-1]).to_numpy()) + 1 for key in keys]
-    return Series(np.append(np.unique(np.concatenate(starts)), rows))
+    changes = [(key[1:] != key[:-1]).arg_true().to_numpy().astype(np.int64) + 1 for key in keys]
+    return Series(np.unique(np.concatenate([[0], *changes, [rows]])))
 
 
 def _is_sorted(names: list[str]) -> bool:
@@ -144,8 +144,9 @@ class Panel:
         ValueError
             When a price or volume is null or infinite.
         """
-        _refuse_unknown_prices(bars)
         ordered, names = sorted_by(bars, "underlying", "asof")
+        columns = {name: kernels.readable(ordered[name].to_numpy()) for name in PRICES}
+        _refuse_unknown_prices(columns)
         segments = series_of(ordered["segment"])
         return cls(
             bars=ordered,
@@ -154,7 +155,7 @@ class Panel:
             series=Series(np.union1d(names.bounds, segments.bounds)),
             asof=ordered["asof"].to_numpy(),
             days=ordered["date"].to_physical().to_numpy(),
-            columns={name: ordered[name].to_numpy().astype(np.float64, copy=False) for name in PRICES},
+            columns=columns,
         )
 
     def __len__(self) -> int:
@@ -211,13 +212,10 @@ class Panel:
         return earlier
 
 
-def _refuse_unknown_prices(bars: pl.DataFrame) -> None:
-    prices = {name: bars[name].to_numpy() for name in PRICES}
-    # A sum is the quickest look: a NaN or an infinity leaves nothing finite.
-    bad = {name: values for name, values in prices.items() if not np.isfinite(values.sum())}
-    if bad:
-        counts = {name: np.count_nonzero(~np.isfinite(values)) for name, values in bad.items()}
-        found = ", ".join(f"{count} in {name}" for name, count in counts.items())
+def _refuse_unknown_prices(columns: Mapping[str, FloatArray]) -> None:
+    counts = {name: kernels.unknown(values) for name, values in columns.items()}
+    if any(counts.values()):
+        found = ", ".join(f"{count} in {name}" for name, count in counts.items() if count)
         raise ValueError(
             f"bars hold null or infinite values ({found}): drop those bars before building features"
         )

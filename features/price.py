@@ -63,7 +63,7 @@ def close_location(high: FloatArray, low: FloatArray, close: FloatArray) -> Floa
 )
 def sma_distance(close: FloatArray, *, bars: int) -> FloatArray:
     """Return close over its simple moving average, minus 1."""
-    return close / windows.mean(close, bars) - 1.0
+    return windows.above_mean(close, bars)
 
 
 @feature(
@@ -186,8 +186,7 @@ def bollinger_width(close: FloatArray, *, bars: int) -> FloatArray:
 )
 def range_position(high: FloatArray, low: FloatArray, close: FloatArray, *, bars: int) -> FloatArray:
     """Return where the close is in the window's range: the stochastic oscillator's raw %K over 100."""
-    lowest, highest = windows.extremes(low, high, bars)
-    return (close - lowest) / (highest - lowest)
+    return windows.place_between(close, low, high, bars)
 
 
 @feature("price", units=_SHARE, name="atr_{bars}", lookback=lambda bars: 2 * _SPANS * bars, bars=(7, 14))

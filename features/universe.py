@@ -122,7 +122,7 @@ def _windowed(panel: Panel, values: FloatArray) -> FloatArray:
 
 
 def _above_mean(panel: Panel) -> FloatArray:
-    return _windowed(panel, panel.columns["close"] / windows.mean(panel.columns["close"], _MEAN) - 1.0)
+    return _windowed(panel, windows.above_mean(panel.columns["close"], _MEAN))
 
 
 def _relative_volume(panel: Panel) -> FloatArray:

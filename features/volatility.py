@@ -131,8 +131,7 @@ def atm_iv_change(atm_iv: FloatArray) -> FloatArray:
 )
 def iv_rank(atm_iv: FloatArray, *, sessions: int) -> FloatArray:
     """Return where the implied volatility is in the range of the last sessions, this one included."""
-    lowest, highest = windows.extremes(atm_iv, atm_iv, sessions)
-    return (atm_iv - lowest) / (highest - lowest)
+    return windows.place_between(atm_iv, atm_iv, atm_iv, sessions)
 
 
 @feature(

@@ -39,8 +39,7 @@ def vix_change_5(vix: FloatArray) -> FloatArray:
 )
 def vix_rank_252(vix: FloatArray) -> FloatArray:
     """Return where the VIX is in the range of its last 252 closes."""
-    lowest, highest = windows.extremes(vix, vix, 252)
-    return (vix - lowest) / (highest - lowest)
+    return windows.place_between(vix, vix, vix, 252)
 
 
 @feature("market", units=_POINTS, on=_OWN, windowed=True)

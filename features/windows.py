@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from features import kernels
+from features.kernels import readable
 
 if TYPE_CHECKING:
     from features.feature import FloatArray
@@ -33,11 +34,7 @@ def growth(values: FloatArray, bars: int) -> FloatArray:
     >>> growth(np.array([2.0, 3.0, 6.0]), 1).tolist()
     [nan, 0.5, 1.0]
     """
-    grown = np.full(len(values), np.nan)
-    recent = grown[bars:]
-    np.divide(values[bars:], values[: len(recent)], out=recent)
-    recent -= 1.0
-    return grown
+    return np.asarray(kernels.growth(readable(values), bars))
 
 
 def weighted_sum(values: FloatArray, weights: FloatArray) -> FloatArray:
@@ -55,17 +52,22 @@ def weighted_sum(values: FloatArray, weights: FloatArray) -> FloatArray:
     >>> weighted_sum(np.array([1.0, 2.0, 3.0]), np.array([0.0, 1.0])).tolist()
     [nan, 2.0, 3.0]
     """
-    return np.asarray(kernels.weighted_sums(_floats(values), _floats(weights)))
+    return np.asarray(kernels.weighted_sums(readable(values), readable(weights)))
 
 
 def mean(values: FloatArray, window: int) -> FloatArray:
     """Return the mean of each window; NaN before the first whole one."""
-    return np.asarray(kernels.sums(_floats(values), window, float(window)))
+    return np.asarray(kernels.sums(readable(values), window, float(window)))
 
 
 def total(values: FloatArray, window: int) -> FloatArray:
     """Return the sum of each window; NaN before the first whole one."""
-    return np.asarray(kernels.sums(_floats(values), window, 1.0))
+    return np.asarray(kernels.sums(readable(values), window, 1.0))
+
+
+def above_mean(values: FloatArray, window: int) -> FloatArray:
+    """Return each value over the mean of its window, minus 1; NaN before the first whole one."""
+    return np.asarray(kernels.above_mean(readable(values), window))
 
 
 def extremes(lows: FloatArray, highs: FloatArray, window: int) -> tuple[FloatArray, FloatArray]:
@@ -73,7 +75,12 @@ def extremes(lows: FloatArray, highs: FloatArray, window: int) -> tuple[FloatArr
 
     A window that holds a NaN gives NaN.
     """
-    return kernels.least(_floats(lows), window, 1.0), kernels.least(_floats(highs), window, -1.0)
+    return kernels.least(readable(lows), window, 1.0), kernels.least(readable(highs), window, -1.0)
+
+
+def place_between(values: FloatArray, lows: FloatArray, highs: FloatArray, window: int) -> FloatArray:
+    """Return where each value is between the `extremes` of its window: 0 at the lowest, 1 at the highest."""
+    return np.asarray(kernels.place_between(readable(values), readable(lows), readable(highs), window))
 
 
 def covariance(first: FloatArray, second: FloatArray, window: int) -> FloatArray:
@@ -88,8 +95,7 @@ def deviation(values: FloatArray, window: int) -> FloatArray:
 
 def z_score(values: FloatArray, window: int) -> FloatArray:
     """Return how many standard deviations each value is above its window's mean."""
-    centre, spread = _moments(values, window)
-    return np.asarray((values - centre) / spread)
+    return np.asarray(kernels.z_scores(readable(values), window, _ROUNDING))
 
 
 def correlation(first: FloatArray, second: FloatArray, window: int) -> FloatArray:
@@ -101,7 +107,7 @@ def correlation(first: FloatArray, second: FloatArray, window: int) -> FloatArra
 
 def _moments(values: FloatArray, window: int) -> tuple[FloatArray, FloatArray]:
     """Return mean and standard deviation of each window; no deviation where it does not move."""
-    centre, spread = kernels.moments(_floats(values), window, _ROUNDING)
+    centre, spread = kernels.moments(readable(values), window, _ROUNDING)
     return centre, spread
 
 
@@ -109,9 +115,4 @@ def _products(
     first: FloatArray, second: FloatArray, centre_1: FloatArray, centre_2: FloatArray, window: int
 ) -> FloatArray:
     """Return the mean product of the distances from the centres, for each window."""
-    return np.asarray(kernels.products(_floats(first), _floats(second), centre_1, centre_2, window))
-
-
-def _floats(values: FloatArray) -> FloatArray:
-    """Return contiguous floats: the kernels are compiled for these alone."""
-    return np.ascontiguousarray(values, dtype=np.float64)
+    return np.asarray(kernels.products(readable(first), readable(second), centre_1, centre_2, window))

@@ -219,3 +219,13 @@ def test_a_definition_of_the_wrong_length_is_named(bars):
     wrong = Feature("wrong", "price", ("close",), 1, "-", lambda inputs: inputs["close"][1:])
     with pytest.raises(ValueError, match=r"feature wrong gave shape.*one value a bar"):
         build(bars, features={"wrong": wrong})
+
+
+@pytest.mark.parametrize("column", ["close", "return_rank_13", "seconds"])
+def test_a_definition_cannot_change_what_others_read(bars, facts, column):
+    def careless(inputs):
+        inputs[column][:5] = 0.0
+        return inputs[column]
+
+    with pytest.raises(ValueError, match="read-only"):
+        build(bars, facts, features={"careless": Feature("careless", "price", (column,), 1, "-", careless)})

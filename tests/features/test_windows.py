@@ -24,6 +24,12 @@ def test_windows_agree_with_polars():
         (windows.lag(VALUES, 3), series.shift(3)),
         (windows.z_score(VALUES, 9), (series - series.rolling_mean(9)) / series.rolling_std(9, ddof=0)),
         (windows.total(VALUES, 9), series.rolling_sum(9)),
+        (windows.growth(VALUES, 9), series.pct_change(9)),
+        (windows.above_mean(VALUES, 9), series / series.rolling_mean(9) - 1.0),
+        (
+            windows.place_between(VALUES, VALUES - 1.0, VALUES + 1.0, 9),
+            (series - series.rolling_min(9) + 1.0) / (series.rolling_max(9) - series.rolling_min(9) + 2.0),
+        ),
         (windows.extremes(VALUES, VALUES, 9)[0], series.rolling_min(9)),
         (windows.extremes(VALUES, VALUES, 9)[1], series.rolling_max(9)),
     ]:
@@ -35,7 +41,7 @@ def test_windows_agree_with_polars():
 @settings(deadline=None)  # the first call compiles
 @given(st.integers(9, 60))
 def test_a_window_has_the_same_bits_whatever_came_before(length):
-    for function in (windows.mean, windows.deviation, windows.z_score):
+    for function in (windows.mean, windows.deviation, windows.z_score, windows.above_mean):
         assert function(VALUES[-length:], 9)[-1] == function(VALUES, 9)[-1]
     assert (
         windows.correlation(VALUES[-length:], OTHER[-length:], 9)[-1]
@@ -46,7 +52,8 @@ def test_a_window_has_the_same_bits_whatever_came_before(length):
 def test_a_hole_spoils_only_the_windows_that_hold_it():
     holed = VALUES.copy()
     holed[20] = np.nan
-    for found in (windows.mean(holed, 5), *windows.extremes(holed, holed, 5)):
+    placed = windows.place_between(VALUES, holed, holed, 5)
+    for found in (windows.mean(holed, 5), *windows.extremes(holed, holed, 5), placed):
         assert np.flatnonzero(np.isnan(found)).tolist() == [0, 1, 2, 3, 20, 21, 22, 23, 24]
 
 
