@@ -95,41 +95,14 @@ def compute(
     return {name: values[name] for name in features}
 
 
-def compute_at(
-    panel: Panel, facts: Facts | None, features: Mapping[str, Feature], asof: int
-) -> tuple[IntArray, dict[str, Column]]:
-    """Return the rows of one moment, and each feature's values there.
+def computed(feature: Feature, inputs: Mapping[str, FloatArray], length: int) -> FloatArray:
+    """Return a feature's values, one for each row of its inputs.
 
-    Recursions over bars are computed on their whole series, the others on the rows that windows reach: the
-    values are those of `compute`.
+    Raises
+    ------
+    ValueError
+        When the definition gives another number.
     """
-    rows = np.flatnonzero(panel.asof == asof)
-    recursive = {name: each for name, each in features.items() if each.on == BARS and not each.windowed}
-    windowed = {name: each for name, each in features.items() if name not in recursive}
-    recent = panel.tail(
-        rows, max((each.lookback for each in windowed.values() if each.on == BARS), default=1)
-    )
-    last = recent.series.bounds[1:] - 1
-    values = {name: found.values[last] for name, found in compute(recent, facts, windowed).items()}
-    context = Context(panel, facts)
-    with np.errstate(all="ignore"):
-        values |= {name: _newest(context, each, rows) for name, each in recursive.items()}
-    return rows, {name: Column.of(values[name]) for name in features}
-
-
-def _newest(context: Context, feature: Feature, rows: IntArray) -> FloatArray:
-    """Return a feature at some rows, computed on each one's series up to it."""
-    values = np.full(len(rows), np.nan)
-    columns = {name: context.column(name) for name in feature.inputs}
-    for place, (row, before) in enumerate(zip(rows, context.panel.series.position[rows], strict=True)):
-        if before >= feature.lookback - 1:
-            seen = {name: column[row - before : row + 1] for name, column in columns.items()}
-            found = _computed(feature, seen, before + 1)[-1]
-            values[place] = found if np.isfinite(found) else np.nan
-    return values
-
-
-def _computed(feature: Feature, inputs: Mapping[str, FloatArray], length: int) -> FloatArray:
     found = np.asarray(feature.compute(inputs), dtype=np.float64)
     if found.shape != (length,):
         raise ValueError(
@@ -235,5 +208,5 @@ class _Part:
         for name in feature.inputs:
             if name not in self._inputs:
                 self._inputs[name] = self._columns[name][self._seen]
-        found = _computed(feature, self._inputs, self._seen.stop - self._seen.start)
+        found = computed(feature, self._inputs, self._seen.stop - self._seen.start)
         kernels.put(np.ascontiguousarray(found), column.values[self._kept])

@@ -64,8 +64,8 @@ def days_since_earnings(last_report_days: FloatArray) -> FloatArray:
 
 
 def _mean_score(panel: Panel, facts: Facts) -> FloatArray:
-    rated = facts["news"].filter(pl.col("score").is_not_null())
-    count, total = _recent(panel, rated)
+    news = facts["news"]
+    count, total = _recent(panel, news.filter(news["score"].is_not_null()))
     return np.asarray(np.divide(total, count, out=np.full(len(panel), np.nan), where=count > 0))
 
 

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
-from strikelake.calendar import session_frame
+from features.sessions import days_of, sessions_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import polars as pl
-
     from features.feature import FloatArray, IntArray
+    from features.sessions import Sessions
 
 PRICES = ("open", "high", "low", "close", "volume")
 _KEY = ("asof", "underlying", "date")
-_EPOCH = date(1970, 1, 1)
 
 
 class Series:
@@ -45,6 +43,11 @@ class Series:
     def slices(self) -> list[slice]:
         """Rows of each series."""
         return [slice(first, after) for first, after in pairwise(self.bounds.tolist())]
+
+    @cached_property
+    def number(self) -> IntArray:
+        """Which series each row belongs to, from 0."""
+        return np.repeat(np.arange(len(self.starts)), np.diff(self.bounds))
 
     @cached_property
     def position(self) -> IntArray:
@@ -81,6 +84,35 @@ def series_of(*keys: pl.Series) -> Series:
     return Series(np.append(np.unique(np.concatenate(starts)), rows))
 
 
+def runs_of(*keys: IntArray) -> Series:
+    """Return the same of arrays."""
+    rows = len(keys[0])
+    changed = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
+    return Series(np.concatenate((np.zeros(min(rows, 1), dtype=np.int64), changed.nonzero()[0] + 1, [rows])))
+
+
+def segments(names: Series, days: IntArray, longest_gap: int) -> IntArray:
+    """Return which of its underlying's unbroken runs each row belongs to, from 0.
+
+    A ticker that is silent for long may belong to another company afterwards; its series must not be
+    stitched.
+
+    Parameters
+    ----------
+    names
+        Rows of each underlying, in the order of time.
+    days
+        Of each row: its session's date, in days since 1970.
+    longest_gap
+        Sessions without a bar that a run may have.
+    """
+    number = sessions_of(days).number
+    silent = np.diff(number, prepend=number[:1]) - 1 > longest_gap
+    silent[names.starts] = False  # what lies between two underlyings is no silence
+    before = np.cumsum(silent)
+    return before - np.repeat(before[names.starts], np.diff(names.bounds))
+
+
 def _is_sorted(names: list[str]) -> bool:
     """Return whether none comes before the one in front of it."""
     return all(one <= other for one, other in pairwise(names))
@@ -91,21 +123,15 @@ def at(names: pl.Series, rows: IntArray) -> list[str]:
     return [names[row] for row in rows.tolist()]
 
 
-@lru_cache(maxsize=64)
-def sessions_between(first: date, last: date) -> pl.DataFrame:
-    """Return `strikelake.calendar.session_frame`, kept: a live trader asks for the same days all day."""
-    return session_frame(first, last)
-
-
 def sorted_by(rows: pl.DataFrame, name: str, time: str) -> tuple[pl.DataFrame, Series]:
-    """Return rows in the order of a name and a time, and the series of names; sorted rows as they are."""
+    """Return rows in the order of a name and a time, and the series of names; equal ones stay in theirs."""
     names = series_of(rows[name])
     moments = rows[time].to_numpy()
     later = moments[1:] >= moments[:-1]
     later[names.starts[1:] - 1] = True  # another name begins anew
     if later.all() and _is_sorted(at(rows[name], names.starts)):
         return rows, names
-    ordered = rows.sort(name, time)
+    ordered = rows.sort(name, time, maintain_order=True)
     return ordered, series_of(ordered[name])
 
 
@@ -116,7 +142,7 @@ class Panel:
     Attributes
     ----------
     bars
-        A frame of bars (`features.bars.COLUMNS`).
+        A frame with asof, underlying and date of bars.
     kept
         Rows of `bars` that the panel has, in its order.
     names, series
@@ -137,24 +163,60 @@ class Panel:
 
     @classmethod
     def of(cls, bars: pl.DataFrame) -> Panel:
-        """Return all rows of a frame of bars, which may have any order and is not empty.
+        """Return all rows of a frame of bars (`features.bars.COLUMNS`), which may have any order.
 
         Raises
         ------
         ValueError
             When a price or volume is null or infinite.
         """
-        _refuse_unknown_prices(bars)
         ordered, names = sorted_by(bars, "underlying", "asof")
-        segments = series_of(ordered["segment"])
         return cls(
             bars=ordered,
             kept=slice(None),
             names=names,
-            series=Series(np.union1d(names.bounds, segments.bounds)),
+            series=Series(np.union1d(names.bounds, series_of(ordered["segment"]).bounds)),
             asof=ordered["asof"].to_numpy(),
-            days=ordered["date"].to_physical().to_numpy(),
-            columns={name: ordered[name].to_numpy().astype(np.float64, copy=False) for name in PRICES},
+            days=days_of(ordered["date"]),
+            columns=_known({name: ordered[name].to_numpy() for name in PRICES}),
+        )
+
+    @classmethod
+    def joined(cls, bars: pl.DataFrame, later: pl.DataFrame, longest_gap: int) -> Panel:
+        """Return the rows of two frames of bars, of each underlying those of the first before.
+
+        Parameters
+        ----------
+        bars, later
+            `features.bars.COLUMNS`; their segments are not looked at.
+        longest_gap
+            As in `segments`, which finds them anew.
+
+        Raises
+        ------
+        ValueError
+            When a price or volume is null or infinite.
+        """
+        (one, ones), (other, others) = (sorted_by(each, "underlying", "asof") for each in (bars, later))
+        found = [*at(one["underlying"], ones.starts), *at(other["underlying"], others.starts)]
+        place = {name: place for place, name in enumerate(sorted(set(found)))}
+        lengths = np.concatenate((np.diff(ones.bounds), np.diff(others.bounds)))
+        name = np.repeat(np.array([place[each] for each in found], dtype=np.int64), lengths)
+        order = np.argsort(name, kind="stable")
+        names = runs_of(name[order])
+        both = {
+            column: np.concatenate((one[column].to_numpy(), other[column].to_numpy()))[order]
+            for column in ("asof", *PRICES)
+        }
+        days = np.concatenate((days_of(one["date"]), days_of(other["date"])))[order]
+        return cls(
+            bars=pl.concat([one[list(_KEY)], other[list(_KEY)]]),
+            kept=order,
+            names=names,
+            series=runs_of(names.number, segments(names, days, longest_gap)),
+            asof=both.pop("asof"),
+            days=days,
+            columns=_known(both),
         )
 
     def __len__(self) -> int:
@@ -163,7 +225,13 @@ class Panel:
     @cached_property
     def keys(self) -> pl.DataFrame:
         """Asof, underlying and date of each row."""
-        return self.bars.select(_KEY)[self.kept]
+        return self.bars[list(_KEY)][self.kept]
+
+    def keys_of(self, rows: IntArray) -> pl.DataFrame:
+        """Return asof, underlying and date of some rows, few."""
+        names = [self.underlyings[name] for name in self.names.number[rows]]
+        dates = pl.Series("date", self.days[rows]).cast(pl.Date)
+        return pl.DataFrame([pl.Series("asof", self.asof[rows]), pl.Series("underlying", names), dates])
 
     @cached_property
     def underlyings(self) -> list[str]:
@@ -179,27 +247,23 @@ class Panel:
         return found, place
 
     @cached_property
-    def clock(self) -> tuple[IntArray, IntArray, IntArray]:
-        """Each row's date (days since 1970), and its session's open and close, ns UTC."""
-        first, last = (_EPOCH + timedelta(days=int(day)) for day in (self.days.min(), self.days.max()))
-        table = sessions_between(first, last)
-        place = np.searchsorted(table["date"].to_physical().to_numpy(), self.days)
-        opens, closes = table["open_ns"].to_numpy(), table["close_ns"].to_numpy()
-        return self.days.astype(np.int64), opens[place], closes[place]
+    def sessions(self) -> Sessions:
+        """Each row's session."""
+        return sessions_of(self.days)
 
     def tail(self, last: IntArray, rows: int) -> Panel:
         """Return the rows up to some, one of each series they belong to, and those before that it has."""
         counts = np.minimum(self.series.position[last], rows - 1) + 1
         bounds = Series(np.append(0, np.cumsum(counts)))
-        kept = np.repeat(last + 1 - bounds.bounds[1:], counts) + np.arange(bounds.bounds[-1])
+        chosen = np.repeat(last + 1 - bounds.bounds[1:], counts) + np.arange(bounds.bounds[-1])
         return Panel(
             bars=self.bars,
-            kept=kept,
+            kept=chosen if isinstance(self.kept, slice) else self.kept[chosen],
             names=bounds,
             series=bounds,
-            asof=self.asof[kept],
-            days=self.days[kept],
-            columns={name: values[kept] for name, values in self.columns.items()},
+            asof=self.asof[chosen],
+            days=self.days[chosen],
+            columns={name: values[chosen] for name, values in self.columns.items()},
         )
 
     def lagged(self, column: str, bars: int) -> FloatArray:
@@ -211,13 +275,14 @@ class Panel:
         return earlier
 
 
-def _refuse_unknown_prices(bars: pl.DataFrame) -> None:
-    prices = {name: bars[name].to_numpy() for name in PRICES}
+def _known(prices: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """Return columns as floats; refuse them where a value is unknown."""
+    found = {name: values.astype(np.float64, copy=False) for name, values in prices.items()}
     # A sum is the quickest look: a NaN or an infinity leaves nothing finite.
-    bad = {name: values for name, values in prices.items() if not np.isfinite(values.sum())}
-    if bad:
+    if bad := {name: values for name, values in found.items() if not np.isfinite(values.sum())}:
         counts = {name: np.count_nonzero(~np.isfinite(values)) for name, values in bad.items()}
-        found = ", ".join(f"{count} in {name}" for name, count in counts.items())
+        listed = ", ".join(f"{count} in {name}" for name, count in counts.items())
         raise ValueError(
-            f"bars hold null or infinite values ({found}): drop those bars before building features"
+            f"bars hold null or infinite values ({listed}): drop those bars before building features"
         )
+    return found
