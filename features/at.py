@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
 
     from features.facts import Facts
     from features.feature import Feature, FloatArray, IntArray
-    from features.panel import Panel, Series
+    from features.panel import Panel
+    from features.series import Series
+
+_NEAR = 21
+"""Rows that most features look back on: they need not be computed on all that the others do."""
 
 
 def compute_at(
@@ -35,7 +40,7 @@ def compute_at(
     features
         What to compute.
     rows
-        Rows of the panel, one of a series.
+        Rows of the panel, at most one of a series.
 
     Returns
     -------
@@ -47,44 +52,64 @@ def compute_at(
     ValueError
         When an input does not exist, or a definition gives the wrong number of rows.
     """
-    reach = max((each.lookback for each in features.values() if each.on == BARS and each.windowed), default=1)
-    recent = panel.tail(rows, reach)
-    last = recent.series.bounds[1:] - 1
-    context, whole = Context(recent, facts), Context(panel, facts)
-    near, far = _Rows(context.column, recent.series, last), _Rows(whole.column, panel.series, rows)
+    windows = [each.lookback for each in features.values() if each.on == BARS and each.windowed]
+    near = Context(panel.tail(rows, _NEAR), facts)
+
+    @cache
+    def bars(reach: int | None) -> _Rows:
+        if reach is None:
+            return _Rows(Context(panel, facts).column, panel.series, rows)
+        context = near if reach == _NEAR else Context(panel.tail(rows, reach), facts)
+        return _Rows(context.column, context.panel.series, context.panel.series.bounds[1:] - 1)
+
+    @cache
+    def table(name: str) -> _Rows | None:
+        found, last = near.table(name), near.panel.series.bounds[1:] - 1
+        return None if found is None else _Rows(found.column, found.series, found.newest[last])
+
     values = np.full((len(features), len(rows)), np.nan)
     with np.errstate(all="ignore"):  # undefined arithmetic is part of the job
         for found, feature in zip(values, features.values(), strict=True):
-            if feature.on == BARS:
-                found[:] = (near if feature.windowed else far).values(feature)
-            elif (table := context.table(feature.on)) is not None:
-                newest = table.newest[last]
-                known = newest >= 0
-                found[known] = _Rows(table.column, table.series, newest[known]).values(feature)
+            if feature.on != BARS:
+                source = table(feature.on)
+            elif feature.windowed:
+                source = bars(_NEAR if feature.lookback <= _NEAR else max(windows))
+            else:
+                source = bars(None)
+            if source is not None:
+                source.put(feature, found)
     values[~np.isfinite(values)] = np.nan
     return values
 
 
 class _Rows:
-    """Some rows of a table, its columns by name, and its series."""
+    """Some rows of a table, its columns by name, and its series; -1 is a row that there is not."""
 
     def __init__(self, column: Callable[[str], FloatArray], series: Series, rows: IntArray) -> None:
-        self._column, self._rows = column, rows
+        self._column = column
         self._length = int(series.bounds[-1])
-        self._position = series.position[rows]
-        self._parts = [slice(row - before, row + 1) for row, before in zip(rows, self._position, strict=True)]
-        self._columns: dict[str, FloatArray] = {}
+        self._there = np.flatnonzero(rows >= 0)
+        self._rows = rows[self._there]
+        self._before = series.position[self._rows]
+        self._parts: list[dict[str, FloatArray]] = [{} for _ in self._rows]
 
-    def values(self, feature: Feature) -> FloatArray:
-        """Return a feature's values in the rows; NaN where history is too short."""
-        columns = {name: self._column(name) for name in feature.inputs}
+    def put(self, feature: Feature, found: FloatArray) -> None:
+        """Compute a feature in the rows, where its history is long enough."""
         if feature.windowed:
-            found = computed(feature, columns, self._length)[self._rows]
+            columns = {name: self._column(name) for name in feature.inputs}
+            values = computed(feature, columns, self._length)[self._rows]
         else:
-            found = np.array([self._last(feature, columns, part) for part in self._parts])
-        found[self._position < feature.lookback - 1] = np.nan
-        return found
+            values = self._one_by_one(feature)
+        long = self._before >= feature.lookback - 1
+        found[self._there[long]] = values[long]
 
-    def _last(self, feature: Feature, columns: Mapping[str, FloatArray], part: slice) -> float:
-        own = {name: column[part] for name, column in columns.items()}
-        return float(computed(feature, own, part.stop - part.start)[-1])
+    def _one_by_one(self, feature: Feature) -> FloatArray:
+        for name in feature.inputs:
+            if self._parts and name not in self._parts[0]:
+                column = self._column(name)
+                for part, row, before in zip(self._parts, self._rows, self._before, strict=True):
+                    part[name] = column[row - before : row + 1]
+        lengths = (self._before + 1).tolist()
+        return np.array(
+            [computed(feature, part, length)[-1] for part, length in zip(self._parts, lengths, strict=True)]
+        )

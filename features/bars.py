@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from features.panel import Panel, runs_of, segments, sorted_by
-from features.sessions import days_of, sessions_of
+from features.panel import PRICES, Panel, floats
+from features.series import at, runs, sorted_by
+from features.sessions import days_of, hours_of
 from strikelake.calendar import NS_PER_MINUTE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from features.feature import FloatArray, IntArray
+    from features.series import Series
 
 COLUMNS = {
     "asof": pl.Int64,
@@ -27,9 +31,6 @@ COLUMNS = {
     "segment": pl.Int32,
 }
 """Columns of a frame of bars; rows are sorted (underlying, asof)."""
-
-LONGEST_GAP = 5
-"""Sessions without a bar that a series may have; a longer gap starts a new segment."""
 
 _SESSION_MINUTES = 390
 
@@ -94,7 +95,7 @@ def resample(minute_bars: pl.DataFrame, bar: str = "30m") -> pl.DataFrame:
     ValueError
         When `bar` is not a width inside a session.
     """
-    return _with_segments(_windows(minute_bars, bar))
+    return frame_of(_windows(minute_bars, bar))
 
 
 def extend(bars: pl.DataFrame, minute_bars: pl.DataFrame, bar: str = "30m") -> Panel:
@@ -113,7 +114,7 @@ def extend(bars: pl.DataFrame, minute_bars: pl.DataFrame, bar: str = "30m") -> P
     ValueError
         When `bar` is not a width inside a session, or a price or volume is null or infinite.
     """
-    return Panel.joined(bars, _windows(minute_bars, bar), LONGEST_GAP)
+    return Panel.of(bars)[0].extended(_windows(minute_bars, bar))
 
 
 def from_day_bars(day_bars: pl.DataFrame) -> pl.DataFrame:
@@ -129,48 +130,67 @@ def from_day_bars(day_bars: pl.DataFrame) -> pl.DataFrame:
     pl.DataFrame
         `COLUMNS`.
     """
-    closes = sessions_of(days_of(day_bars["date"])).close_ns
-    rows = day_bars.rename({"ticker": "underlying"}).with_columns(asof=pl.Series(closes))
-    return _with_segments(rows.filter(closes > 0))
+    rows, names = sorted_by(day_bars, "ticker", "date")
+    days = days_of(rows["date"])
+    closes = hours_of(days).close_ns
+    kept = np.flatnonzero(closes)
+    columns = {name: floats(rows[name])[kept] for name in PRICES}
+    return frame_of(_panel(rows["ticker"], names.number, kept, closes[kept], days[kept], columns))
 
 
-def _windows(minute_bars: pl.DataFrame, bar: str) -> pl.DataFrame:
-    """Return one row for each window with a minute, sorted by its underlying and end: `COLUMNS` but segment."""
+def frame_of(panel: Panel) -> pl.DataFrame:
+    """Return bars as a frame (`COLUMNS`); segments are numbered from 0 for each underlying."""
+    number, name = panel.series.number, panel.names.number
+    found = {
+        "asof": panel.asof,
+        "underlying": pl.Series(panel.underlyings, dtype=pl.String).gather(name),
+        "date": pl.Series(panel.days).cast(pl.Date),
+        **panel.columns,
+        "segment": number - number[panel.names.starts][name],
+    }
+    return pl.DataFrame(found, schema=COLUMNS, nan_to_null=True)
+
+
+def _windows(minute_bars: pl.DataFrame, bar: str) -> Panel:
+    """Return one row for each window with a minute."""
     if bar == "1d":
         raise ValueError("minute bars are resampled inside a session: for 1d use from_day_bars on day bars")
     width = width_minutes(bar) * NS_PER_MINUTE
     rows, names = sorted_by(minute_bars, "ticker", "ts_ns")
-    begins, name, hours = rows["ts_ns"].to_numpy(), names.number, sessions_of(days_of(rows["date"]))
-    last = runs_of(name, begins).bounds[1:] - 1  # of rows for the same minute
+    begins, days = rows["ts_ns"].to_numpy(), days_of(rows["date"])
+    hours = hours_of(days)
+    last = runs(names.number, begins).bounds[1:] - 1  # of rows for the same minute
     kept = last[(begins[last] >= hours.open_ns[last]) & (begins[last] < hours.close_ns[last])]
     opened = hours.open_ns[kept]
     ends = np.minimum(opened + ((begins[kept] - opened) // width + 1) * width, hours.close_ns[kept])
-    windows = runs_of(name[kept], ends)
-    first, final = windows.starts, windows.bounds[1:] - 1
-    volume = rows["volume"].fill_null(0.0)
-    found = {
-        "asof": ends[first],
-        "underlying": rows["ticker"][kept[first]],
-        "date": rows["date"][kept[first]],
-        "open": rows["open"].to_numpy()[kept[first]],
-        "high": _over(np.fmax, rows["high"].to_numpy()[kept], first),
-        "low": _over(np.fmin, rows["low"].to_numpy()[kept], first),
-        "close": rows["close"].to_numpy()[kept[final]],
+    windows = runs(names.number[kept], ends)
+    first, final = kept[windows.starts], kept[windows.bounds[1:] - 1]
+    volume = rows["volume"].fill_null(0.0) if rows["volume"].null_count() else rows["volume"]
+    columns = {
+        "open": floats(rows["open"])[first],
+        "high": _over(np.fmax, floats(rows["high"])[kept], windows),
+        "low": _over(np.fmin, floats(rows["low"])[kept], windows),
+        "close": floats(rows["close"])[final],
         # In one order: polars adds up a group in an order that depends on how many rows the frame has, and
         # parts of shares, of which vendors' volumes have some, would differ between a live day and history.
-        "volume": _over(np.add, volume.to_numpy()[kept], first),
+        "volume": _over(np.add, floats(volume)[kept], windows),
     }
-    return pl.DataFrame(found)
+    return _panel(rows["ticker"], names.number, first, ends[windows.starts], days[first], columns)
 
 
-def _over(operation: np.ufunc, values: FloatArray, starts: IntArray) -> FloatArray:
+def _over(operation: np.ufunc, values: FloatArray, parts: Series) -> FloatArray:
     """Return an operation over each run of values."""
-    return operation.reduceat(values, starts) if len(starts) else values[:0]
+    return np.asarray(operation.reduceat(values, parts.starts)) if len(values) else values
 
 
-def _with_segments(rows: pl.DataFrame) -> pl.DataFrame:
-    """Sort and number the unbroken runs of each series."""
-    bars, names = sorted_by(rows, "underlying", "asof")
-    segment = segments(names, days_of(bars["date"]), LONGEST_GAP)
-    columns = [pl.col(name).cast(dtype) for name, dtype in COLUMNS.items() if name != "segment"]
-    return bars.select(*columns, segment=pl.Series(segment, dtype=pl.Int32))
+def _panel(
+    tickers: pl.Series,
+    number: IntArray,
+    rows: IntArray,
+    asof: IntArray,
+    days: IntArray,
+    columns: Mapping[str, FloatArray],
+) -> Panel:
+    """Return bars whose underlyings are those in some rows of tickers, with a number for each ticker."""
+    names = runs(number[rows])
+    return Panel.made(at(tickers, rows[names.starts]), names, asof, days, columns)

@@ -61,11 +61,11 @@ def _seconds(panel: Panel, _: Facts) -> FloatArray:
 
 
 def _session_minute(panel: Panel, _: Facts) -> FloatArray:
-    return np.asarray((panel.asof - panel.sessions.open_ns) / NS_PER_MINUTE)
+    return np.asarray((panel.asof - panel.hours.open_ns) / NS_PER_MINUTE)
 
 
 def _minutes_left(panel: Panel, _: Facts) -> FloatArray:
-    return np.asarray((panel.sessions.close_ns - panel.asof) / NS_PER_MINUTE)
+    return np.asarray((panel.hours.close_ns - panel.asof) / NS_PER_MINUTE)
 
 
 def _weekday(panel: Panel, _: Facts) -> FloatArray:

@@ -182,8 +182,8 @@ def build(
     chosen = choose(names, features)
     if bars.is_empty():
         return _nothing(chosen)
-    panel = Panel.of(bars)
-    return _framed(panel.keys, engine.compute(panel, facts, chosen, threads))
+    panel, keys = Panel.of(bars)
+    return _framed(keys, engine.compute(panel, facts, chosen, threads))
 
 
 def build_at(
@@ -215,10 +215,15 @@ def build_at(
     if not len(rows):
         return _nothing(chosen)
     values = compute_at(panel, facts, chosen, rows)
+    keys = {
+        "asof": panel.asof[rows],
+        "underlying": panel.names_of(rows),
+        "date": pl.Series(panel.days[rows]).cast(pl.Date),
+    }
     every = pl.Series(values.ravel(), nan_to_null=True)
     # Slices of one series: polars takes five times as long for an array each.
     columns = [every.slice(place * len(rows), len(rows)).alias(name) for place, name in enumerate(chosen)]
-    return panel.keys_of(rows).hstack(columns)
+    return pl.DataFrame(keys).hstack(columns)
 
 
 def _nothing(chosen: Iterable[str]) -> pl.DataFrame:
@@ -248,7 +253,7 @@ def null_reasons(
     chosen = choose(names, features)
     rows: list[tuple[str, str, int]] = []
     if not bars.is_empty():
-        panel = Panel.of(bars)
+        panel, _ = Panel.of(bars)
         columns = engine.compute(panel, facts, chosen)
         for name, found in engine.reasons(panel, facts, chosen, columns).items():
             counts = found.drop_nulls().value_counts(sort=True, name="count")

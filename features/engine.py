@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from features.facts import Facts, FactSeries
-    from features.feature import BitArray, BoolArray, Feature, FloatArray, IntArray
-    from features.panel import Panel, Series
+    from features.feature import BitArray, BoolArray, Feature, FloatArray
+    from features.panel import Panel
+    from features.series import Series
 
 _BLOCK = 32_768
 """Rows that are computed at once, a multiple of 8: their columns stay in the second-level cache."""

@@ -6,15 +6,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 
 from features.facts import NS_PER_DAY
 from features.feature import feature
-from features.panel import at, sorted_by
+from features.series import at, sorted_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    import polars as pl
     from numpy.typing import NDArray
 
     from features.facts import Facts

@@ -4,135 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import polars as pl
 
-from features.sessions import days_of, sessions_of
+from features.series import Series, at, runs, sorted_by
+from features.sessions import days_of, hours_of, session_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import polars as pl
+    from numpy.typing import NDArray
+
     from features.feature import FloatArray, IntArray
-    from features.sessions import Sessions
+    from features.sessions import Hours
+
+T = TypeVar("T", bound=np.generic)
 
 PRICES = ("open", "high", "low", "close", "volume")
 _KEY = ("asof", "underlying", "date")
 
+LONGEST_GAP = 5
+"""Sessions without a bar that a series may have.
 
-class Series:
-    """Where the unbroken series of a sorted table begin.
-
-    Parameters
-    ----------
-    bounds
-        Shape (k + 1,): series i has the rows bounds[i] to bounds[i + 1] - 1.
-    """
-
-    def __init__(self, bounds: IntArray) -> None:
-        self.bounds = bounds
-
-    @property
-    def starts(self) -> IntArray:
-        """First row of each series."""
-        return self.bounds[:-1]
-
-    @cached_property
-    def slices(self) -> list[slice]:
-        """Rows of each series."""
-        return [slice(first, after) for first, after in pairwise(self.bounds.tolist())]
-
-    @cached_property
-    def number(self) -> IntArray:
-        """Which series each row belongs to, from 0."""
-        return np.repeat(np.arange(len(self.starts)), np.diff(self.bounds))
-
-    @cached_property
-    def position(self) -> IntArray:
-        """Each row's place in its series, from 0."""
-        lengths = np.diff(self.bounds)
-        return np.asarray(np.arange(self.bounds[-1]) - np.repeat(self.starts, lengths))
-
-    def within(self, rows: slice) -> tuple[list[slice], IntArray]:
-        """Return the series that have some of the rows, and where they start, counted from the first row."""
-        first = int(np.searchsorted(self.bounds, rows.start, side="right")) - 1
-        after = int(np.searchsorted(self.starts, rows.stop))
-        return self.slices[first:after], self.bounds[first:after] - rows.start
-
-    def blank(self, values: FloatArray, rows: int) -> None:
-        """Make the first rows of each series unknown, in place."""
-        if rows <= 0:
-            return
-        if len(values) < _SHORT * len(self.bounds):
-            values[self.position < rows] = np.nan
-        else:
-            for part in self.slices:
-                values[part.start : min(part.start + rows, part.stop)] = np.nan
-
-
-_SHORT = 256
-"""Mean length of series up to which one pass over all rows is quicker than a loop over the series."""
-
-
-def series_of(*keys: pl.Series) -> Series:
-    """Return the runs of rows whose keys are all equal to those of the row before."""
-    rows = len(keys[0])
-    starts = [np.zeros(min(rows, 1), dtype=np.int64)]
-    starts += [np.flatnonzero((key[1:] != key[:-1]).to_numpy()) + 1 for key in keys]
-    return Series(np.append(np.unique(np.concatenate(starts)), rows))
-
-
-def runs_of(*keys: IntArray) -> Series:
-    """Return the same of arrays."""
-    rows = len(keys[0])
-    changed = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
-    return Series(np.concatenate((np.zeros(min(rows, 1), dtype=np.int64), changed.nonzero()[0] + 1, [rows])))
-
-
-def segments(names: Series, days: IntArray, longest_gap: int) -> IntArray:
-    """Return which of its underlying's unbroken runs each row belongs to, from 0.
-
-    A ticker that is silent for long may belong to another company afterwards; its series must not be
-    stitched.
-
-    Parameters
-    ----------
-    names
-        Rows of each underlying, in the order of time.
-    days
-        Of each row: its session's date, in days since 1970.
-    longest_gap
-        Sessions without a bar that a run may have.
-    """
-    number = sessions_of(days).number
-    silent = np.diff(number, prepend=number[:1]) - 1 > longest_gap
-    silent[names.starts] = False  # what lies between two underlyings is no silence
-    before = np.cumsum(silent)
-    return before - np.repeat(before[names.starts], np.diff(names.bounds))
-
-
-def _is_sorted(names: list[str]) -> bool:
-    """Return whether none comes before the one in front of it."""
-    return all(one <= other for one, other in pairwise(names))
-
-
-def at(names: pl.Series, rows: IntArray) -> list[str]:
-    """Return the names in some rows: few, for which an expression takes longer than looking at each."""
-    return [names[row] for row in rows.tolist()]
-
-
-def sorted_by(rows: pl.DataFrame, name: str, time: str) -> tuple[pl.DataFrame, Series]:
-    """Return rows in the order of a name and a time, and the series of names; equal ones stay in theirs."""
-    names = series_of(rows[name])
-    moments = rows[time].to_numpy()
-    later = moments[1:] >= moments[:-1]
-    later[names.starts[1:] - 1] = True  # another name begins anew
-    if later.all() and _is_sorted(at(rows[name], names.starts)):
-        return rows, names
-    ordered = rows.sort(name, time, maintain_order=True)
-    return ordered, series_of(ordered[name])
+A ticker that is silent for longer may belong to another company afterwards; its series must not be stitched.
+"""
 
 
 @dataclass(frozen=True)
@@ -141,10 +38,8 @@ class Panel:
 
     Attributes
     ----------
-    bars
-        A frame with asof, underlying and date of bars.
-    kept
-        Rows of `bars` that the panel has, in its order.
+    underlyings
+        In order.
     names, series
         Rows of each underlying, and of each unbroken series.
     asof, days
@@ -153,8 +48,7 @@ class Panel:
         Prices and volume.
     """
 
-    bars: pl.DataFrame
-    kept: slice | IntArray
+    underlyings: list[str]
     names: Series
     series: Series
     asof: IntArray
@@ -162,8 +56,8 @@ class Panel:
     columns: Mapping[str, FloatArray]
 
     @classmethod
-    def of(cls, bars: pl.DataFrame) -> Panel:
-        """Return all rows of a frame of bars (`features.bars.COLUMNS`), which may have any order.
+    def of(cls, bars: pl.DataFrame) -> tuple[Panel, pl.DataFrame]:
+        """Return a frame of bars (`features.bars.COLUMNS`), in any order, and its keys in that of the panel.
 
         Raises
         ------
@@ -171,74 +65,78 @@ class Panel:
             When a price or volume is null or infinite.
         """
         ordered, names = sorted_by(bars, "underlying", "asof")
-        return cls(
-            bars=ordered,
-            kept=slice(None),
+        panel = cls(
+            underlyings=at(ordered["underlying"], names.starts),
             names=names,
-            series=Series(np.union1d(names.bounds, series_of(ordered["segment"]).bounds)),
+            series=Series(np.union1d(names.bounds, runs(ordered["segment"]).bounds)),
             asof=ordered["asof"].to_numpy(),
             days=days_of(ordered["date"]),
-            columns=_known({name: ordered[name].to_numpy() for name in PRICES}),
+            columns={name: floats(ordered[name]) for name in PRICES},
         )
+        return panel.checked(), ordered[list(_KEY)]
 
     @classmethod
-    def joined(cls, bars: pl.DataFrame, later: pl.DataFrame, longest_gap: int) -> Panel:
-        """Return the rows of two frames of bars, of each underlying those of the first before.
+    def made(
+        cls,
+        underlyings: list[str],
+        names: Series,
+        asof: IntArray,
+        days: IntArray,
+        columns: Mapping[str, FloatArray],
+    ) -> Panel:
+        """Return a panel whose series are split where an underlying is silent for long."""
+        number = session_numbers(days)
+        silent = np.diff(number, prepend=number[:1]) - 1 > LONGEST_GAP
+        silent[names.starts] = False  # what lies between two underlyings is no silence
+        series = Series(np.union1d(names.bounds, np.flatnonzero(silent)))
+        return cls(underlyings, names, series, asof, days, columns)
 
-        Parameters
-        ----------
-        bars, later
-            `features.bars.COLUMNS`; their segments are not looked at.
-        longest_gap
-            As in `segments`, which finds them anew.
+    def extended(self, later: Panel) -> Panel:
+        """Return these bars and later ones, in new series.
 
         Raises
         ------
         ValueError
             When a price or volume is null or infinite.
         """
-        (one, ones), (other, others) = (sorted_by(each, "underlying", "asof") for each in (bars, later))
-        found = [*at(one["underlying"], ones.starts), *at(other["underlying"], others.starts)]
-        place = {name: place for place, name in enumerate(sorted(set(found)))}
-        lengths = np.concatenate((np.diff(ones.bounds), np.diff(others.bounds)))
+        found = [*self.underlyings, *later.underlyings]
+        underlyings = sorted(set(found))
+        place = {name: place for place, name in enumerate(underlyings)}
+        lengths = np.concatenate((np.diff(self.names.bounds), np.diff(later.names.bounds)))
         name = np.repeat(np.array([place[each] for each in found], dtype=np.int64), lengths)
         order = np.argsort(name, kind="stable")
-        names = runs_of(name[order])
-        both = {
-            column: np.concatenate((one[column].to_numpy(), other[column].to_numpy()))[order]
-            for column in ("asof", *PRICES)
-        }
-        days = np.concatenate((days_of(one["date"]), days_of(other["date"])))[order]
-        return cls(
-            bars=pl.concat([one[list(_KEY)], other[list(_KEY)]]),
-            kept=order,
-            names=names,
-            series=runs_of(names.number, segments(names, days, longest_gap)),
-            asof=both.pop("asof"),
-            days=days,
-            columns=_known(both),
-        )
+
+        def both(early: NDArray[T], late: NDArray[T]) -> NDArray[T]:
+            return np.concatenate((early, late))[order]
+
+        return Panel.made(
+            underlyings,
+            runs(name[order]),
+            both(self.asof, later.asof),
+            both(self.days, later.days),
+            {column: both(values, later.columns[column]) for column, values in self.columns.items()},
+        ).checked()
+
+    def checked(self) -> Panel:
+        """Return this panel; refuse unknown prices.
+
+        Raises
+        ------
+        ValueError
+            When a price or volume is null or infinite.
+        """
+        # A sum is the quickest look: a NaN or an infinity leaves nothing finite.
+        bad = {name: values for name, values in self.columns.items() if not np.isfinite(values.sum())}
+        if bad:
+            counts = {name: np.count_nonzero(~np.isfinite(values)) for name, values in bad.items()}
+            found = ", ".join(f"{count} in {name}" for name, count in counts.items())
+            raise ValueError(
+                f"bars hold null or infinite values ({found}): drop those bars before building features"
+            )
+        return self
 
     def __len__(self) -> int:
         return len(self.asof)
-
-    @cached_property
-    def keys(self) -> pl.DataFrame:
-        """Asof, underlying and date of each row."""
-        return self.bars[list(_KEY)][self.kept]
-
-    def keys_of(self, rows: IntArray) -> pl.DataFrame:
-        """Return asof, underlying and date of some rows, few."""
-        names = [self.underlyings[name] for name in self.names.number[rows]]
-        dates = pl.Series("date", self.days[rows]).cast(pl.Date)
-        return pl.DataFrame([pl.Series("asof", self.asof[rows]), pl.Series("underlying", names), dates])
-
-    @cached_property
-    def underlyings(self) -> list[str]:
-        """Underlyings in order, one for each of `names`."""
-        firsts = self.names.starts
-        rows = firsts if isinstance(self.kept, slice) else self.kept[firsts]
-        return at(self.bars["underlying"], rows)
 
     @cached_property
     def moments(self) -> tuple[IntArray, IntArray]:
@@ -247,24 +145,27 @@ class Panel:
         return found, place
 
     @cached_property
-    def sessions(self) -> Sessions:
-        """Each row's session."""
-        return sessions_of(self.days)
+    def hours(self) -> Hours:
+        """The hours of each row's session."""
+        return hours_of(self.days)
 
     def tail(self, last: IntArray, rows: int) -> Panel:
         """Return the rows up to some, one of each series they belong to, and those before that it has."""
         counts = np.minimum(self.series.position[last], rows - 1) + 1
         bounds = Series(np.append(0, np.cumsum(counts)))
-        chosen = np.repeat(last + 1 - bounds.bounds[1:], counts) + np.arange(bounds.bounds[-1])
+        kept = np.repeat(last + 1 - bounds.bounds[1:], counts) + np.arange(bounds.bounds[-1])
         return Panel(
-            bars=self.bars,
-            kept=chosen if isinstance(self.kept, slice) else self.kept[chosen],
+            underlyings=self.names_of(last),
             names=bounds,
             series=bounds,
-            asof=self.asof[chosen],
-            days=self.days[chosen],
-            columns={name: values[chosen] for name, values in self.columns.items()},
+            asof=self.asof[kept],
+            days=self.days[kept],
+            columns={name: values[kept] for name, values in self.columns.items()},
         )
+
+    def names_of(self, rows: IntArray) -> list[str]:
+        """Return the underlyings of some rows."""
+        return [self.underlyings[name] for name in self.names.number[rows].tolist()]
 
     def lagged(self, column: str, bars: int) -> FloatArray:
         """Return a column from `bars` rows earlier in the same series, NaN where there is none."""
@@ -275,14 +176,6 @@ class Panel:
         return earlier
 
 
-def _known(prices: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-    """Return columns as floats; refuse them where a value is unknown."""
-    found = {name: values.astype(np.float64, copy=False) for name, values in prices.items()}
-    # A sum is the quickest look: a NaN or an infinity leaves nothing finite.
-    if bad := {name: values for name, values in found.items() if not np.isfinite(values.sum())}:
-        counts = {name: np.count_nonzero(~np.isfinite(values)) for name, values in bad.items()}
-        listed = ", ".join(f"{count} in {name}" for name, count in counts.items())
-        raise ValueError(
-            f"bars hold null or infinite values ({listed}): drop those bars before building features"
-        )
-    return found
+def floats(values: pl.Series) -> FloatArray:
+    """Return a column as floats, NaN for null."""
+    return values.to_numpy().astype(np.float64, copy=False)

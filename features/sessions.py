@@ -19,20 +19,11 @@ EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Sessions:
-    """The session of each of some rows.
-
-    Attributes
-    ----------
-    open_ns, close_ns
-        ns UTC; 0 where the date is no session.
-    number
-        How many sessions there are from the first of the rows' dates to this one.
-    """
+class Hours:
+    """The session of each of some rows: open and close, ns UTC; 0 where the date is no session."""
 
     open_ns: IntArray
     close_ns: IntArray
-    number: IntArray
 
 
 def days_of(dates: pl.Series) -> IntArray:
@@ -40,20 +31,32 @@ def days_of(dates: pl.Series) -> IntArray:
     return dates.cast(pl.Int32).to_numpy()
 
 
-def sessions_of(days: IntArray) -> Sessions:
-    """Return the sessions of rows by their dates (days since 1970), in any order."""
-    if not len(days):
-        return Sessions(*np.zeros((3, 0), dtype=np.int64))
-    first = int(days.min())
-    every, place = _every_day(first, int(days.max())), days - first
-    return Sessions(every.open_ns[place], every.close_ns[place], every.number[place])
+def hours_of(days: IntArray) -> Hours:
+    """Return the session hours of rows by their dates (days since 1970)."""
+    first, table = _around(days)
+    return Hours(*(column[days - first] for column in table[:2]))
+
+
+def session_numbers(days: IntArray) -> IntArray:
+    """Return how many sessions there are from the earliest date to each row's."""
+    first, table = _around(days)
+    return np.asarray(table[2][days - first])
+
+
+def _around(days: IntArray) -> tuple[int, IntArray]:
+    first, last = (int(days.min()), int(days.max())) if len(days) else (0, 0)
+    return first, _table(first, last)
 
 
 @lru_cache(maxsize=64)
-def _every_day(first: int, last: int) -> Sessions:
-    """Return the sessions of all days of a range; kept, as a live trader asks for the same all day."""
-    hours = np.zeros((2, last - first + 1), dtype=np.int64)
-    found = sessions(*(EPOCH + timedelta(days=day) for day in (first, last)))
-    for each in found:
-        hours[:, (each.date - EPOCH).days - first] = each.open_ns, each.close_ns
-    return Sessions(*hours, np.cumsum(hours[1] > 0))
+def _table(first: int, last: int) -> IntArray:
+    """Return open, close and number of the sessions in a range, a column a day.
+
+    Kept: a live trader asks for the same days all day.
+    """
+    table = np.zeros((3, last - first + 1), dtype=np.int64)
+    for each in sessions(*(EPOCH + timedelta(days=day) for day in (first, last))):
+        day = (each.date - EPOCH).days - first
+        table[:, day] = each.open_ns, each.close_ns, 1
+    table[2] = np.cumsum(table[2])
+    return table
