@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from features.panel import at, series_of, sessions_between, sorted_by
+from features.panel import PRICES, Panel, floats
+from features.series import at, runs, sorted_by
+from features.sessions import days_of, hours_of
 from strikelake.calendar import NS_PER_MINUTE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from features.feature import FloatArray, IntArray
+    from features.series import Series
 
 COLUMNS = {
     "asof": pl.Int64,
@@ -26,9 +31,6 @@ COLUMNS = {
     "segment": pl.Int32,
 }
 """Columns of a frame of bars; rows are sorted (underlying, asof)."""
-
-LONGEST_GAP = 5
-"""Sessions without a bar that a series may have; a longer gap starts a new segment."""
 
 _SESSION_MINUTES = 390
 
@@ -73,7 +75,7 @@ def resample(minute_bars: pl.DataFrame, bar: str = "30m") -> pl.DataFrame:
 
     Windows start at the open and are labelled by their end; the last one ends with the session, on half
     days too. Minutes outside regular hours are left out. A window with any minute gives a bar, one without
-    gives none.
+    gives none. Of rows for the same minute the last one counts.
 
     Parameters
     ----------
@@ -93,32 +95,26 @@ def resample(minute_bars: pl.DataFrame, bar: str = "30m") -> pl.DataFrame:
     ValueError
         When `bar` is not a width inside a session.
     """
-    return _with_segments(_windows(minute_bars, bar))
+    return frame_of(_windows(minute_bars, bar))
 
 
-def extend(bars: pl.DataFrame, minute_bars: pl.DataFrame, bar: str = "30m") -> pl.DataFrame:
-    """Return bars and those of other minutes, as if all of their minutes had been resampled at once.
+def extend(bars: pl.DataFrame, minute_bars: pl.DataFrame, bar: str = "30m") -> Panel:
+    """Return bars and those of later minutes, as if all of their minutes had been resampled at once.
 
     Parameters
     ----------
     bars
-        `COLUMNS`, of width `bar`; none of their windows may be in `minute_bars`.
+        `COLUMNS`, of width `bar`, from sessions before those of `minute_bars`. Its segments are not looked
+        at: they are found anew.
     minute_bars, bar
         As in `resample`.
-
-    Returns
-    -------
-    pl.DataFrame
-        `COLUMNS`; segments are numbered anew.
 
     Raises
     ------
     ValueError
-        When `bar` is not a width inside a session.
+        When `bar` is not a width inside a session, or a price or volume is null or infinite.
     """
-    others = _windows(minute_bars, bar)
-    together = pl.concat([bars[others.columns], others], how="vertical_relaxed")
-    return _with_segments(together[_in_turn(bars["underlying"], others["underlying"])])
+    return Panel.of(bars)[0].extended(_windows(minute_bars, bar))
 
 
 def from_day_bars(day_bars: pl.DataFrame) -> pl.DataFrame:
@@ -134,86 +130,67 @@ def from_day_bars(day_bars: pl.DataFrame) -> pl.DataFrame:
     pl.DataFrame
         `COLUMNS`.
     """
-    rows = _with_session(day_bars).rename({"ticker": "underlying"}).with_columns(asof="close_ns")
-    return _with_segments(rows.collect())
+    rows, names = sorted_by(day_bars, "ticker", "date")
+    days = days_of(rows["date"])
+    closes = hours_of(days).close_ns
+    kept = np.flatnonzero(closes)
+    columns = {name: floats(rows[name])[kept] for name in PRICES}
+    return frame_of(_panel(rows["ticker"], names.number, kept, closes[kept], days[kept], columns))
 
 
-def _in_turn(first: pl.Series, second: pl.Series) -> IntArray:
-    """Return the rows of two frames, one below the other, by names: of each name those of the first before.
-
-    Where both frames are sorted and the second is later, this is the sorted order.
-    """
-    names = [series_of(first), series_of(second)]
-    parts = [
-        (name, frame, np.arange(rows.start, rows.stop) + frame * len(first))
-        for frame, (keys, series) in enumerate(zip((first, second), names, strict=True))
-        for name, rows in zip(at(keys, series.starts), series.slices, strict=True)
-    ]
-    nothing = np.zeros(0, dtype=np.int64)
-    return np.concatenate([nothing, *(rows for _, _, rows in sorted(parts, key=lambda part: part[:2]))])
+def frame_of(panel: Panel) -> pl.DataFrame:
+    """Return bars as a frame (`COLUMNS`); segments are numbered from 0 for each underlying."""
+    number, name = panel.series.number, panel.names.number
+    found = {
+        "asof": panel.asof,
+        "underlying": pl.Series(panel.underlyings, dtype=pl.String).gather(name),
+        "date": pl.Series(panel.days).cast(pl.Date),
+        **panel.columns,
+        "segment": number - number[panel.names.starts][name],
+    }
+    return pl.DataFrame(found, schema=COLUMNS, nan_to_null=True)
 
 
-def _windows(minute_bars: pl.DataFrame, bar: str) -> pl.DataFrame:
-    """Return one row for each window with a minute, sorted by its underlying and end."""
+def _windows(minute_bars: pl.DataFrame, bar: str) -> Panel:
+    """Return one row for each window with a minute."""
     if bar == "1d":
         raise ValueError("minute bars are resampled inside a session: for 1d use from_day_bars on day bars")
     width = width_minutes(bar) * NS_PER_MINUTE
-    window_end = pl.col("open_ns") + ((pl.col("ts_ns") - pl.col("open_ns")) // width + 1) * width
-    minutes = (
-        _with_session(minute_bars)
-        .filter(pl.col("ts_ns") >= pl.col("open_ns"), pl.col("ts_ns") < pl.col("close_ns"))
-        .with_columns(pl.col("volume").fill_null(0.0), asof=pl.min_horizontal(window_end, "close_ns"))
-        .sort("ticker", "ts_ns")
-        .collect()
-    )
-    windows = minutes.group_by("ticker", "asof", maintain_order=True).agg(
-        pl.col("date").first(),
-        pl.col("open").first(),
-        pl.col("high").max(),
-        pl.col("low").min(),
-        pl.col("close").last(),
-        pl.len().alias("minutes"),
-    )
-    return windows.select(
-        pl.col("ticker").alias("underlying"),
-        pl.exclude("ticker", "minutes"),
-        volume=_sums(minutes["volume"].to_numpy(), windows["minutes"].cast(pl.Int64).to_numpy()),
-    )
+    rows, names = sorted_by(minute_bars, "ticker", "ts_ns")
+    begins, days = rows["ts_ns"].to_numpy(), days_of(rows["date"])
+    hours = hours_of(days)
+    last = runs(names.number, begins).bounds[1:] - 1  # of rows for the same minute
+    kept = last[(begins[last] >= hours.open_ns[last]) & (begins[last] < hours.close_ns[last])]
+    opened = hours.open_ns[kept]
+    ends = np.minimum(opened + ((begins[kept] - opened) // width + 1) * width, hours.close_ns[kept])
+    windows = runs(names.number[kept], ends)
+    first, final = kept[windows.starts], kept[windows.bounds[1:] - 1]
+    volume = rows["volume"].fill_null(0.0) if rows["volume"].null_count() else rows["volume"]
+    columns = {
+        "open": floats(rows["open"])[first],
+        "high": _over(np.fmax, floats(rows["high"])[kept], windows),
+        "low": _over(np.fmin, floats(rows["low"])[kept], windows),
+        "close": floats(rows["close"])[final],
+        # In one order: polars adds up a group in an order that depends on how many rows the frame has, and
+        # parts of shares, of which vendors' volumes have some, would differ between a live day and history.
+        "volume": _over(np.add, floats(volume)[kept], windows),
+    }
+    return _panel(rows["ticker"], names.number, first, ends[windows.starts], days[first], columns)
 
 
-def _sums(values: FloatArray, lengths: IntArray) -> FloatArray:
-    """Return the sum of each run of values, in one order.
-
-    Polars adds up a group in an order that depends on how many rows the frame has: parts of shares, of which
-    vendors' volumes have some, would differ in the last bit between a live day and its history.
-    """
-    starts = np.cumsum(lengths) - lengths
-    return np.add.reduceat(values, starts) if len(starts) else np.zeros(0)
+def _over(operation: np.ufunc, values: FloatArray, parts: Series) -> FloatArray:
+    """Return an operation over each run of values."""
+    return np.asarray(operation.reduceat(values, parts.starts)) if len(values) else values
 
 
-def _with_session(rows: pl.DataFrame) -> pl.LazyFrame:
-    """Add open_ns and close_ns of each row's session; rows of other days go."""
-    if rows.is_empty():
-        return rows.lazy().with_columns(pl.lit(0, pl.Int64).alias(name) for name in ("open_ns", "close_ns"))
-    days = sessions_between(rows["date"].min(), rows["date"].max())  # type: ignore[arg-type]
-    return rows.lazy().join(days.lazy(), on="date", how="inner", maintain_order="left")
-
-
-def _with_segments(rows: pl.DataFrame) -> pl.DataFrame:
-    """Sort and number the unbroken runs of each series.
-
-    A ticker that is silent for long may belong to another company afterwards; its series must not be
-    stitched.
-    """
-    bars, names = sorted_by(rows, "underlying", "asof")
-    segment = np.zeros(bars.height, dtype=np.int32)
-    if bars.height:
-        days = sessions_between(bars["date"].min(), bars["date"].max())  # type: ignore[arg-type]
-        known, own = (frame["date"].to_physical().to_numpy() for frame in (days, bars))
-        number = np.searchsorted(known, own)
-        silent = np.diff(number, prepend=number[:1]) - 1 > LONGEST_GAP
-        silent[names.starts] = False  # what lies between two underlyings is no silence
-        before = np.cumsum(silent, dtype=np.int32)
-        segment = before - np.repeat(before[names.starts], np.diff(names.bounds))
-    columns = [pl.col(name).cast(dtype) for name, dtype in COLUMNS.items() if name != "segment"]
-    return bars.select(*columns, segment=pl.Series(segment))
+def _panel(
+    tickers: pl.Series,
+    number: IntArray,
+    rows: IntArray,
+    asof: IntArray,
+    days: IntArray,
+    columns: Mapping[str, FloatArray],
+) -> Panel:
+    """Return bars whose underlyings are those in some rows of tickers, with a number for each ticker."""
+    names = runs(number[rows])
+    return Panel.made(at(tickers, rows[names.starts]), names, asof, days, columns)

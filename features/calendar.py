@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from features.feature import feature
+from features.sessions import EPOCH
 from strikelake.calendar import NS_PER_MINUTE, NS_PER_SECOND, is_session, previous_session
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from features.panel import Panel
 
 _NEVER = "never"
-_EPOCH = date(1970, 1, 1)
 _THURSDAY = 3  # 1970-01-01, day 0
 _FRIDAY = 4
 
@@ -61,15 +61,15 @@ def _seconds(panel: Panel, _: Facts) -> FloatArray:
 
 
 def _session_minute(panel: Panel, _: Facts) -> FloatArray:
-    return np.asarray((panel.asof - panel.clock[1]) / NS_PER_MINUTE)
+    return np.asarray((panel.asof - panel.hours.open_ns) / NS_PER_MINUTE)
 
 
 def _minutes_left(panel: Panel, _: Facts) -> FloatArray:
-    return np.asarray((panel.clock[2] - panel.asof) / NS_PER_MINUTE)
+    return np.asarray((panel.hours.close_ns - panel.asof) / NS_PER_MINUTE)
 
 
 def _weekday(panel: Panel, _: Facts) -> FloatArray:
-    return np.asarray((panel.clock[0] + _THURSDAY) % 7, dtype=np.float64)
+    return np.asarray((panel.days + _THURSDAY) % 7, dtype=np.float64)
 
 
 def _monthly_expiration_days(panel: Panel, _: Facts) -> FloatArray:
@@ -127,6 +127,6 @@ def _session_by(day: date) -> date:
 
 def _days_to(panel: Panel, event: Callable[[date], date]) -> FloatArray:
     """Return each bar's days to an event; the calendar is asked once a date."""
-    days, place = np.unique(panel.clock[0], return_inverse=True)
-    dates = [_EPOCH + timedelta(days=int(day)) for day in days]
+    days, place = np.unique(panel.days, return_inverse=True)
+    dates = [EPOCH + timedelta(days=int(day)) for day in days]
     return np.array([(event(day) - day).days for day in dates], dtype=np.float64)[place]

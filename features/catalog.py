@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from functools import cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -20,7 +21,8 @@ from features import (
     volatility_index,
     volume,
 )
-from features.bars import bars_per_session
+from features.at import compute_at
+from features.bars import COLUMNS, bars_per_session
 from features.feature import BARS, Definition, Feature
 from features.panel import Panel
 from strikelake.errors import FeatureError
@@ -179,13 +181,13 @@ def build(
     """
     chosen = choose(names, features)
     if bars.is_empty():
-        return _nothing(bars, chosen)
-    panel = Panel.of(bars)
-    return _framed(panel.keys, engine.compute(panel, facts, chosen, threads))
+        return _nothing(chosen)
+    panel, keys = Panel.of(bars)
+    return _framed(keys, engine.compute(panel, facts, chosen, threads))
 
 
 def build_at(
-    bars: pl.DataFrame,
+    panel: Panel,
     facts: Facts | None,
     asof: int,
     names: Iterable[str] | None = None,
@@ -196,10 +198,12 @@ def build_at(
 
     Parameters
     ----------
-    bars, facts, names, features
-        As in `build`; nothing later than `asof` may be in them.
+    panel
+        The bars that `build` would get as a frame.
+    facts, names, features
+        As in `build`.
     asof
-        End of a bar, ns UTC.
+        End of a bar, ns UTC; nothing later may be in bars and facts.
 
     Raises
     ------
@@ -207,20 +211,28 @@ def build_at(
         As `build` does.
     """
     chosen = choose(names, features)
-    if not (bars["asof"] == asof).any():
-        return _nothing(bars.clear(), chosen)
-    panel = Panel.of(bars)
-    rows, values = engine.compute_at(panel, facts, chosen, asof)
-    return _framed(panel.keys[rows], values)
+    rows = np.flatnonzero(panel.asof == asof)
+    if not len(rows):
+        return _nothing(chosen)
+    values = compute_at(panel, facts, chosen, rows)
+    keys = {
+        "asof": panel.asof[rows],
+        "underlying": panel.names_of(rows),
+        "date": pl.Series(panel.days[rows]).cast(pl.Date),
+    }
+    every = pl.Series(values.ravel(), nan_to_null=True)
+    # Slices of one series: polars takes five times as long for an array each.
+    columns = [every.slice(place * len(rows), len(rows)).alias(name) for place, name in enumerate(chosen)]
+    return pl.DataFrame(keys).hstack(columns)
 
 
-def _nothing(bars: pl.DataFrame, chosen: Iterable[str]) -> pl.DataFrame:
-    return bars.select(*_KEY, *(pl.lit(None, pl.Float64).alias(name) for name in chosen))
+def _nothing(chosen: Iterable[str]) -> pl.DataFrame:
+    return pl.DataFrame(schema={name: COLUMNS[name] for name in _KEY} | dict.fromkeys(chosen, pl.Float64))
 
 
 def _framed(keys: pl.DataFrame, columns: Mapping[str, Column]) -> pl.DataFrame:
     values = pa.RecordBatch.from_arrays([column.arrow() for column in columns.values()], list(columns))
-    return keys.hstack(cast("pl.DataFrame", pl.from_arrow(values)))
+    return keys.hstack(pl.DataFrame(values))  # a quarter of the time of pl.from_arrow
 
 
 def null_reasons(
@@ -241,7 +253,7 @@ def null_reasons(
     chosen = choose(names, features)
     rows: list[tuple[str, str, int]] = []
     if not bars.is_empty():
-        panel = Panel.of(bars)
+        panel, _ = Panel.of(bars)
         columns = engine.compute(panel, facts, chosen)
         for name, found in engine.reasons(panel, facts, chosen, columns).items():
             counts = found.drop_nulls().value_counts(sort=True, name="count")

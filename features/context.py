@@ -14,6 +14,7 @@ import numpy as np
 from features import calendar, events, universe
 from features.facts import FACTS, FactSeries
 from features.feature import BARS
+from features.kernels import readable
 from features.panel import PRICES, Panel
 
 if TYPE_CHECKING:
@@ -61,11 +62,13 @@ class Context:
     def __init__(self, panel: Panel, facts: Facts | None) -> None:
         self.panel = panel
         self.facts: Facts = dict(facts or {})
-        self._columns: dict[str, FloatArray] = dict(panel.columns)
+        self._columns = {name: readable(values) for name, values in panel.columns.items()}
         self._tables: dict[str, FactSeries] = {}
 
     def column(self, name: str) -> FloatArray:
-        """Return an input, one value a bar; NaN throughout where its table is not there.
+        """Return an input, one value a bar, that cannot be written to.
+
+        It is NaN throughout where its table is not there.
 
         Raises
         ------
@@ -73,7 +76,7 @@ class Context:
             When there is no such input.
         """
         if name not in self._columns:
-            self._columns[name] = self._made(name)
+            self._columns[name] = readable(self._made(name))
         return self._columns[name]
 
     def table(self, name: str) -> FactSeries | None:

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from features.facts import Facts, FactSeries
-    from features.feature import BitArray, BoolArray, Feature, FloatArray, IntArray
-    from features.panel import Panel, Series
+    from features.feature import BitArray, BoolArray, Feature, FloatArray
+    from features.panel import Panel
+    from features.series import Series
 
 _BLOCK = 32_768
 """Rows, about, that are computed at once: their columns stay in the second-level cache."""
@@ -85,7 +86,7 @@ def compute(
     for on in dict.fromkeys(feature.on for feature in features.values()):
         chosen = {name: feature for name, feature in features.items() if feature.on == on}
         if on == BARS:
-            columns = {name: kernels.readable(context.column(name)) for name in _inputs(chosen)}
+            columns = {name: context.column(name) for name in _inputs(chosen)}
             values |= _over(_Rows(columns, panel.series, len(panel)), chosen, threads)
             continue
         table = context.table(on)
@@ -97,41 +98,14 @@ def compute(
     return {name: values[name] for name in features}
 
 
-def compute_at(
-    panel: Panel, facts: Facts | None, features: Mapping[str, Feature], asof: int
-) -> tuple[IntArray, dict[str, Column]]:
-    """Return the rows of one moment, and each feature's values there.
+def computed(feature: Feature, inputs: Mapping[str, FloatArray], length: int) -> FloatArray:
+    """Return a feature's values, one for each row of its inputs.
 
-    Recursions over bars are computed on their whole series, the others on the rows that windows reach: the
-    values are those of `compute`.
+    Raises
+    ------
+    ValueError
+        When the definition gives another number.
     """
-    rows = np.flatnonzero(panel.asof == asof)
-    recursive = {name: each for name, each in features.items() if each.on == BARS and not each.windowed}
-    windowed = {name: each for name, each in features.items() if name not in recursive}
-    recent = panel.tail(
-        rows, max((each.lookback for each in windowed.values() if each.on == BARS), default=1)
-    )
-    last = recent.series.bounds[1:] - 1
-    values = {name: found.values[last] for name, found in compute(recent, facts, windowed).items()}
-    context = Context(panel, facts)
-    with np.errstate(all="ignore"):
-        values |= {name: _newest(context, each, rows) for name, each in recursive.items()}
-    return rows, {name: Column.of(values[name]) for name in features}
-
-
-def _newest(context: Context, feature: Feature, rows: IntArray) -> FloatArray:
-    """Return a feature at some rows, computed on each one's series up to it."""
-    values = np.full(len(rows), np.nan)
-    columns = {name: context.column(name) for name in feature.inputs}
-    for place, (row, before) in enumerate(zip(rows, context.panel.series.position[rows], strict=True)):
-        if before >= feature.lookback - 1:
-            seen = {name: column[row - before : row + 1] for name, column in columns.items()}
-            found = _computed(feature, seen, before + 1)[-1]
-            values[place] = found if np.isfinite(found) else np.nan
-    return values
-
-
-def _computed(feature: Feature, inputs: Mapping[str, FloatArray], length: int) -> FloatArray:
     found = np.asarray(feature.compute(inputs), dtype=np.float64)
     if found.shape != (length,):
         raise ValueError(
@@ -177,7 +151,7 @@ def _causes(context: Context, feature: Feature) -> tuple[BoolArray, BoolArray]:
 
 
 def _of_table(table: FactSeries, features: Mapping[str, Feature]) -> _Rows:
-    columns = {name: kernels.readable(table.column(name)) for name in _inputs(features)}
+    columns = {name: table.column(name) for name in _inputs(features)}
     return _Rows(columns, table.series, len(table.available))
 
 
@@ -231,4 +205,4 @@ def _one_by_one(rows: _Rows, feature: Feature, series: list[slice], block: slice
 def _of_part(rows: _Rows, feature: Feature, part: slice) -> FloatArray:
     """Return the values of a feature, computed on some rows alone."""
     inputs = {name: rows.columns[name][part] for name in feature.inputs}
-    return _computed(feature, inputs, part.stop - part.start)
+    return computed(feature, inputs, part.stop - part.start)

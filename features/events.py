@@ -6,15 +6,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 
 from features.facts import NS_PER_DAY
 from features.feature import feature
-from features.panel import at, sorted_by
+from features.series import at, sorted_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    import polars as pl
     from numpy.typing import NDArray
 
     from features.facts import Facts
@@ -64,8 +64,8 @@ def days_since_earnings(last_report_days: FloatArray) -> FloatArray:
 
 
 def _mean_score(panel: Panel, facts: Facts) -> FloatArray:
-    rated = facts["news"].filter(pl.col("score").is_not_null())
-    count, total = _recent(panel, rated)
+    news = facts["news"]
+    count, total = _recent(panel, news.filter(news["score"].is_not_null()))
     return np.asarray(np.divide(total, count, out=np.full(len(panel), np.nan), where=count > 0))
 
 

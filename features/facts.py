@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import polars as pl
 
-from features.panel import Series, at, sorted_by
+from features.kernels import readable
+from features.series import Series, at, sorted_by
 from strikelake.calendar import NS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -116,15 +117,15 @@ class FactSeries:
         if spec.by_underlying:
             self._rows, self.names = sorted_by(rows, "underlying", "available_at")
         else:
-            self._rows, self.names = rows.sort("available_at"), _whole(rows.height)
+            self._rows, self.names = _in_time(rows), _whole(rows.height)
         self._stale_ns = spec.stale_days * NS_PER_DAY
         self.available: IntArray = self._rows["available_at"].to_numpy()
         self.series = self._split()
         self.newest: IntArray = self._newest(panel, by_underlying=spec.by_underlying)
 
     def column(self, name: str) -> FloatArray:
-        """Return a column, NaN for null."""
-        return self._rows[name].to_numpy().astype(np.float64, copy=False)
+        """Return a column that cannot be written to, NaN for null."""
+        return readable(self._rows[name].to_numpy())
 
     def joined(self, values: FloatArray) -> FloatArray:
         """Return each bar's newest value; NaN where no row is known or the newest is too old."""
@@ -150,10 +151,17 @@ class FactSeries:
                 rows = where.get(name)
                 if rows is not None:
                     known = np.searchsorted(self.available[rows], panel.asof[bars], side="right")
-                    place[bars] = np.where(known > 0, rows.start + known - 1, -1)
+                    place[bars] = known + (rows.start - 1)
+                    if known[0] == 0:
+                        place[bars][known == 0] = -1
         if len(self.available):
             place[panel.asof - self.available[place] > self._stale_ns] = -1
         return place
+
+
+def _in_time(rows: pl.DataFrame) -> pl.DataFrame:
+    moments = rows["available_at"].to_numpy()
+    return rows if (moments[1:] >= moments[:-1]).all() else rows.sort("available_at", maintain_order=True)
 
 
 def _whole(rows: int) -> Series:

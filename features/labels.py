@@ -80,10 +80,10 @@ class Label:
         """
         if bars.is_empty():
             return pl.DataFrame(schema=COLUMNS)
-        panel = Panel.of(bars)
+        panel, keys = Panel.of(bars)
         with np.errstate(all="ignore"):
             value, known_at = KINDS[self.kind].compute(panel, self.horizon, **self.settings)
-        frame = panel.keys.select(_KEY).with_columns(
+        frame = keys.select(_KEY).with_columns(
             value=pl.Series(value, dtype=pl.Float64), known_at=pl.Series(known_at, dtype=pl.Int64)
         )
         return frame.filter(pl.col("value").is_finite(), pl.col("known_at") > pl.col("asof")).sort(_KEY)

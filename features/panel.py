@@ -3,110 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
-from functools import cached_property, lru_cache
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from features import kernels
-from strikelake.calendar import session_frame
+from features.kernels import readable, unknown
+from features.series import Series, at, runs, sorted_by
+from features.sessions import days_of, hours_of, session_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import polars as pl
+    from numpy.typing import NDArray
 
     from features.feature import FloatArray, IntArray
+    from features.sessions import Hours
+
+T = TypeVar("T", bound=np.generic)
 
 PRICES = ("open", "high", "low", "close", "volume")
 _KEY = ("asof", "underlying", "date")
-_EPOCH = date(1970, 1, 1)
 
+LONGEST_GAP = 5
+"""Sessions without a bar that a series may have.
 
-class Series:
-    """Where the unbroken series of a sorted table begin.
-
-    Parameters
-    ----------
-    bounds
-        Shape (k + 1,): series i has the rows bounds[i] to bounds[i + 1] - 1.
-    """
-
-    def __init__(self, bounds: IntArray) -> None:
-        self.bounds = bounds
-
-    @property
-    def starts(self) -> IntArray:
-        """First row of each series."""
-        return self.bounds[:-1]
-
-    @cached_property
-    def slices(self) -> list[slice]:
-        """Rows of each series."""
-        return [slice(first, after) for first, after in pairwise(self.bounds.tolist())]
-
-    @cached_property
-    def position(self) -> IntArray:
-        """Each row's place in its series, from 0."""
-        lengths = np.diff(self.bounds)
-        return np.asarray(np.arange(self.bounds[-1]) - np.repeat(self.starts, lengths))
-
-    def within(self, rows: slice) -> tuple[list[slice], IntArray]:
-        """Return the series that have some of the rows, and where they start, counted from the first row."""
-        first = int(np.searchsorted(self.bounds, rows.start, side="right")) - 1
-        after = int(np.searchsorted(self.starts, rows.stop))
-        return self.slices[first:after], self.bounds[first:after] - rows.start
-
-    def blank(self, values: FloatArray, rows: int) -> None:
-        """Make the first rows of each series unknown, in place."""
-        if rows <= 0:
-            return
-        if len(values) < _SHORT * len(self.bounds):
-            values[self.position < rows] = np.nan
-        else:
-            for part in self.slices:
-                values[part.start : min(part.start + rows, part.stop)] = np.nan
-
-
-_SHORT = 256
-"""Mean length of series up to which one pass over all rows is quicker than a loop over the series."""
-
-
-def series_of(*keys: pl.Series) -> Series:
-    """Return the runs of rows whose keys are all equal to those of the row before."""
-    rows = len(keys[0])
-    changes = [(key[1:] != key[:-1]).arg_true().to_numpy().astype(np.int64) + 1 for key in keys]
-    return Series(np.unique(np.concatenate([[0], *changes, [rows]])))
-
-
-def _is_sorted(names: list[str]) -> bool:
-    """Return whether none comes before the one in front of it."""
-    return all(one <= other for one, other in pairwise(names))
-
-
-def at(names: pl.Series, rows: IntArray) -> list[str]:
-    """Return the names in some rows: few, for which an expression takes longer than looking at each."""
-    return [names[row] for row in rows.tolist()]
-
-
-@lru_cache(maxsize=64)
-def sessions_between(first: date, last: date) -> pl.DataFrame:
-    """Return `strikelake.calendar.session_frame`, kept: a live trader asks for the same days all day."""
-    return session_frame(first, last)
-
-
-def sorted_by(rows: pl.DataFrame, name: str, time: str) -> tuple[pl.DataFrame, Series]:
-    """Return rows in the order of a name and a time, and the series of names; sorted rows as they are."""
-    names = series_of(rows[name])
-    moments = rows[time].to_numpy()
-    later = moments[1:] >= moments[:-1]
-    later[names.starts[1:] - 1] = True  # another name begins anew
-    if later.all() and _is_sorted(at(rows[name], names.starts)):
-        return rows, names
-    ordered = rows.sort(name, time)
-    return ordered, series_of(ordered[name])
+A ticker that is silent for longer may belong to another company afterwards; its series must not be stitched.
+"""
 
 
 @dataclass(frozen=True)
@@ -115,10 +39,8 @@ class Panel:
 
     Attributes
     ----------
-    bars
-        A frame of bars (`features.bars.COLUMNS`).
-    kept
-        Rows of `bars` that the panel has, in its order.
+    underlyings
+        In order.
     names, series
         Rows of each underlying, and of each unbroken series.
     asof, days
@@ -127,8 +49,7 @@ class Panel:
         Prices and volume.
     """
 
-    bars: pl.DataFrame
-    kept: slice | IntArray
+    underlyings: list[str]
     names: Series
     series: Series
     asof: IntArray
@@ -136,8 +57,8 @@ class Panel:
     columns: Mapping[str, FloatArray]
 
     @classmethod
-    def of(cls, bars: pl.DataFrame) -> Panel:
-        """Return all rows of a frame of bars, which may have any order and is not empty.
+    def of(cls, bars: pl.DataFrame) -> tuple[Panel, pl.DataFrame]:
+        """Return a frame of bars (`features.bars.COLUMNS`), in any order, and its keys in that of the panel.
 
         Raises
         ------
@@ -145,33 +66,76 @@ class Panel:
             When a price or volume is null or infinite.
         """
         ordered, names = sorted_by(bars, "underlying", "asof")
-        columns = {name: kernels.readable(ordered[name].to_numpy()) for name in PRICES}
-        _refuse_unknown_prices(columns)
-        segments = series_of(ordered["segment"])
-        return cls(
-            bars=ordered,
-            kept=slice(None),
+        panel = cls(
+            underlyings=at(ordered["underlying"], names.starts),
             names=names,
-            series=Series(np.union1d(names.bounds, segments.bounds)),
+            series=Series(np.union1d(names.bounds, runs(ordered["segment"]).bounds)),
             asof=ordered["asof"].to_numpy(),
-            days=ordered["date"].to_physical().to_numpy(),
-            columns=columns,
+            days=days_of(ordered["date"]),
+            columns={name: floats(ordered[name]) for name in PRICES},
         )
+        return panel.checked(), ordered[list(_KEY)]
+
+    @classmethod
+    def made(
+        cls,
+        underlyings: list[str],
+        names: Series,
+        asof: IntArray,
+        days: IntArray,
+        columns: Mapping[str, FloatArray],
+    ) -> Panel:
+        """Return a panel whose series are split where an underlying is silent for long."""
+        number = session_numbers(days)
+        silent = np.diff(number, prepend=number[:1]) - 1 > LONGEST_GAP
+        silent[names.starts] = False  # what lies between two underlyings is no silence
+        series = Series(np.union1d(names.bounds, np.flatnonzero(silent)))
+        return cls(underlyings, names, series, asof, days, columns)
+
+    def extended(self, later: Panel) -> Panel:
+        """Return these bars and later ones, in new series.
+
+        Raises
+        ------
+        ValueError
+            When a price or volume is null or infinite.
+        """
+        found = [*self.underlyings, *later.underlyings]
+        underlyings = sorted(set(found))
+        place = {name: place for place, name in enumerate(underlyings)}
+        lengths = np.concatenate((np.diff(self.names.bounds), np.diff(later.names.bounds)))
+        name = np.repeat(np.array([place[each] for each in found], dtype=np.int64), lengths)
+        order = np.argsort(name, kind="stable")
+
+        def both(early: NDArray[T], late: NDArray[T]) -> NDArray[T]:
+            return np.concatenate((early, late))[order]
+
+        return Panel.made(
+            underlyings,
+            runs(name[order]),
+            both(self.asof, later.asof),
+            both(self.days, later.days),
+            {column: both(values, later.columns[column]) for column, values in self.columns.items()},
+        ).checked()
+
+    def checked(self) -> Panel:
+        """Return this panel; refuse unknown prices.
+
+        Raises
+        ------
+        ValueError
+            When a price or volume is null or infinite.
+        """
+        counts = {name: unknown(readable(values)) for name, values in self.columns.items()}
+        if any(counts.values()):
+            found = ", ".join(f"{count} in {name}" for name, count in counts.items() if count)
+            raise ValueError(
+                f"bars hold null or infinite values ({found}): drop those bars before building features"
+            )
+        return self
 
     def __len__(self) -> int:
         return len(self.asof)
-
-    @cached_property
-    def keys(self) -> pl.DataFrame:
-        """Asof, underlying and date of each row."""
-        return self.bars.select(_KEY)[self.kept]
-
-    @cached_property
-    def underlyings(self) -> list[str]:
-        """Underlyings in order, one for each of `names`."""
-        firsts = self.names.starts
-        rows = firsts if isinstance(self.kept, slice) else self.kept[firsts]
-        return at(self.bars["underlying"], rows)
 
     @cached_property
     def moments(self) -> tuple[IntArray, IntArray]:
@@ -180,13 +144,9 @@ class Panel:
         return found, place
 
     @cached_property
-    def clock(self) -> tuple[IntArray, IntArray, IntArray]:
-        """Each row's date (days since 1970), and its session's open and close, ns UTC."""
-        first, last = (_EPOCH + timedelta(days=int(day)) for day in (self.days.min(), self.days.max()))
-        table = sessions_between(first, last)
-        place = np.searchsorted(table["date"].to_physical().to_numpy(), self.days)
-        opens, closes = table["open_ns"].to_numpy(), table["close_ns"].to_numpy()
-        return self.days.astype(np.int64), opens[place], closes[place]
+    def hours(self) -> Hours:
+        """The hours of each row's session."""
+        return hours_of(self.days)
 
     def tail(self, last: IntArray, rows: int) -> Panel:
         """Return the rows up to some, one of each series they belong to, and those before that it has."""
@@ -194,14 +154,17 @@ class Panel:
         bounds = Series(np.append(0, np.cumsum(counts)))
         kept = np.repeat(last + 1 - bounds.bounds[1:], counts) + np.arange(bounds.bounds[-1])
         return Panel(
-            bars=self.bars,
-            kept=kept,
+            underlyings=self.names_of(last),
             names=bounds,
             series=bounds,
             asof=self.asof[kept],
             days=self.days[kept],
             columns={name: values[kept] for name, values in self.columns.items()},
         )
+
+    def names_of(self, rows: IntArray) -> list[str]:
+        """Return the underlyings of some rows."""
+        return [self.underlyings[name] for name in self.names.number[rows].tolist()]
 
     def lagged(self, column: str, bars: int) -> FloatArray:
         """Return a column from `bars` rows earlier in the same series, NaN where there is none."""
@@ -212,10 +175,6 @@ class Panel:
         return earlier
 
 
-def _refuse_unknown_prices(columns: Mapping[str, FloatArray]) -> None:
-    counts = {name: kernels.unknown(values) for name, values in columns.items()}
-    if any(counts.values()):
-        found = ", ".join(f"{count} in {name}" for name, count in counts.items() if count)
-        raise ValueError(
-            f"bars hold null or infinite values ({found}): drop those bars before building features"
-        )
+def floats(values: pl.Series) -> FloatArray:
+    """Return a column as floats, NaN for null."""
+    return readable(values.to_numpy())

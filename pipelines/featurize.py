@@ -167,10 +167,9 @@ def _rows(
     """Return the rows of the features table that are stale, each null with its reason."""
     if read.bars.is_empty():
         return pl.DataFrame(schema=table("features").columns)
-    panel = Panel.of(read.bars)
+    panel, keys = Panel.of(read.bars)
     columns = engine.compute(panel, read.facts, features, threads)
     why = engine.reasons(panel, read.facts, features, columns)
-    keys = panel.keys
     inside = keys["date"] >= stale["date"].min()
     keys = keys.filter(inside)
     long = [

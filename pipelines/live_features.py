@@ -125,16 +125,17 @@ def live_features(
     """
     _require_bar_end(asof, bar)
     day = et_date(asof)
-    minutes = (
-        today_minutes.lazy()
-        .filter(pl.col("date") == day, pl.col("available_at") <= asof)
-        .unique(["ticker", "ts_ns"], keep="last")
-        .collect()
-    )
-    before = history_bars["date"] < day
-    known = history_bars if before.all() else history_bars.filter(before)
-    bars = extend(known, minutes, bar)
-    return build_at(bars, known_at(facts, asof), asof, names)
+    panel = extend(_of(history_bars, history_bars["date"] < day), _today(today_minutes, day, asof), bar)
+    return build_at(panel, known_at(facts, asof), asof, names)
+
+
+def _today(minutes: pl.DataFrame, day: date, asof: int) -> pl.DataFrame:
+    return _of(minutes, (minutes["date"] == day) & (minutes["available_at"] <= asof))
+
+
+def _of(rows: pl.DataFrame, wanted: pl.Series) -> pl.DataFrame:
+    """Return the rows that are wanted: usually all, which costs nothing."""
+    return rows if wanted.all() else rows.filter(wanted)
 
 
 def _require_bar_end(asof: int, bar: str) -> None:

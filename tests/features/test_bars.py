@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from features.bars import COLUMNS, extend, from_day_bars, resample
+from features.bars import COLUMNS, extend, frame_of, from_day_bars, resample
 from strikelake.calendar import NS_PER_MINUTE, et_ns, session, sessions
 
 DAY = date(2025, 1, 8)
@@ -65,6 +65,12 @@ def test_empty_windows_give_no_bar_and_order_of_rows_does_not_matter(minutes):
     assert found.equals(resample(rows.reverse()))
 
 
+def test_of_rows_for_the_same_minute_the_last_counts(minutes):
+    rows, again = minutes(DAY, [0, 1]), minutes(DAY, [1]).with_columns(close=pl.lit(7.0), volume=pl.lit(3.0))
+    found = resample(pl.concat([rows, again]))
+    assert found.select("close", "volume").rows() == [(7.0, rows["volume"][0] + 3.0)]
+
+
 def test_days_that_are_no_session_are_left_out(minutes):
     rows = minutes(DAY, [0]).with_columns(date=pl.lit(date(2025, 1, 9)))
     assert resample(rows).is_empty()
@@ -116,16 +122,16 @@ def test_bars_extended_at_any_session_are_those_of_all_minutes(minutes, cut):
     qqq = [minutes(day, [100, 250]).with_columns(ticker=pl.lit("QQQ")) for day in days[1:9]]
     whole = pl.concat([*spy, *qqq])
     before = pl.col("date") < days[cut]
-    extended = extend(resample(whole.filter(before)), whole.filter(~before))
+    extended = frame_of(extend(resample(whole.filter(before)), whole.filter(~before)))
     assert extended.equals(resample(whole))
     assert extended.filter(pl.col("underlying") == "SPY")["segment"].unique().to_list() == [0, 1]
 
 
 def test_nothing_extended_by_nothing_is_nothing(minutes):
     rows, none = minutes(DAY, [0, 31]), pl.DataFrame(schema=COLUMNS)
-    assert extend(resample(rows), rows.clear()).equals(resample(rows))
-    assert extend(none, rows).equals(resample(rows))
-    assert extend(none, rows.clear()).equals(none)
+    assert frame_of(extend(resample(rows), rows.clear())).equals(resample(rows))
+    assert frame_of(extend(none, rows)).equals(resample(rows))
+    assert frame_of(extend(none, rows.clear())).equals(none)
 
 
 def test_volumes_of_parts_of_shares_add_up_alike_live_and_in_history():
@@ -143,6 +149,6 @@ def test_volumes_of_parts_of_shares_add_up_alike_live_and_in_history():
         for n in range(names)
     )
     today = pl.col("date") == days[-1].date
-    assert extend(resample(rows.filter(~today)), rows.filter(today)).equals(resample(rows))
+    assert frame_of(extend(resample(rows.filter(~today)), rows.filter(today))).equals(resample(rows))
     alone = resample(rows.filter(pl.col("ticker") == "S3"))
     assert alone.equals(resample(rows).filter(pl.col("underlying") == "S3"))

@@ -9,6 +9,7 @@ from features.catalog import build, build_at, catalog, choose, families, max_loo
 from features.context import needs
 from features.facts import known_at
 from features.feature import Feature
+from features.panel import Panel
 
 
 def test_every_feature_says_what_it_is():
@@ -43,8 +44,26 @@ def test_rows_and_columns(bars, facts):
 def test_one_moment_is_a_row_of_all(bars, facts, late):
     asof = bars["asof"].unique().sort()[-1 - late]
     known, seen = bars.filter(pl.col("asof") <= asof), known_at(facts, asof)
-    assert build_at(known, seen, asof).equals(build(known, seen).filter(pl.col("asof") == asof))
-    assert build_at(known, seen, asof + 1).is_empty()
+    panel, _ = Panel.of(known)
+    assert build_at(panel, seen, asof).equals(build(known, seen).filter(pl.col("asof") == asof))
+    assert build_at(panel, seen, asof + 1).equals(build(known.clear()))
+
+
+@pytest.mark.parametrize("windowed", [True, False])
+@pytest.mark.parametrize(("on", "column"), [("bars", "close"), ("options", "put_volume")])
+@pytest.mark.parametrize("lookback", [1, 2, 30, 400])
+def test_one_moment_of_any_definition_is_a_row_of_all(bars, facts, windowed, on, column, lookback):
+    """A definition need not look back as far as it says, nor be of a kind that the catalogue has."""
+    own = Feature(
+        "own", "mine", (column,), lookback, "-", lambda inputs: 1.0 / inputs[column], on=on, windowed=windowed
+    )
+    asof = bars["asof"].max()
+    found = build_at(Panel.of(bars)[0], facts, asof, features={"own": own})
+    assert found.equals(build(bars, facts, features={"own": own}).filter(pl.col("asof") == asof))
+    assert found.height == 4
+    # MSFT's last series has 286 bars and no options; there are 36 sessions.
+    known = {"bars": 4 if lookback < 400 else 3, "options": 3 if lookback < 36 else 0}
+    assert found["own"].count() == known[on]
 
 
 def test_threads_and_blocks_do_not_change_a_bit(bars, facts, monkeypatch):

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from features.bars import COLUMNS, extend
+from features.bars import COLUMNS, extend, frame_of
 from features.catalog import catalog
 from features.context import needs
 from pipelines.featurize import featurize
@@ -134,7 +134,7 @@ def test_bars_of_the_session_itself_are_made_of_its_minutes_alone(stored):
     known = history(stored, END)
     today = _today(stored)
     asof = et_ns(END, "11:00")
-    begun = extend(known.bars, today.filter(pl.col("available_at") <= asof - 5 * NS_PER_MINUTE))
+    begun = frame_of(extend(known.bars, today.filter(pl.col("available_at") <= asof - 5 * NS_PER_MINUTE)))
     once = live_features(known.bars, today, known.facts, asof)
     assert live_features(begun, today, known.facts, asof).equals(once)
 
