@@ -70,13 +70,17 @@ _SHORT = 256
 
 def runs(*keys: pl.Series | IntArray) -> Series:
     """Return the runs of rows whose keys are all equal to those of the row before."""
-    rows = len(keys[0])
-    first = np.zeros(rows, dtype=np.bool_)
-    first[:1] = True
-    for key in keys:
-        changed = key[1:] != key[:-1]
-        first[1:] |= changed if isinstance(changed, np.ndarray) else changed.to_numpy()
-    return Series(np.append(np.flatnonzero(first), rows))
+    found = [_changes(key) for key in keys]
+    ends = np.array([0, len(keys[0])])
+    return Series(np.unique(np.concatenate((*found, ends))))
+
+
+def _changes(key: pl.Series | IntArray) -> IntArray:
+    """Return the rows whose key is another than that of the row before."""
+    changed = key[1:] != key[:-1]
+    if not changed.any():
+        return np.empty(0, dtype=np.int64)
+    return np.flatnonzero(changed if isinstance(changed, np.ndarray) else changed.to_numpy()) + 1
 
 
 def _is_sorted(names: list[str]) -> bool:
