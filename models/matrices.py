@@ -38,15 +38,18 @@ def design_matrix(frame: pl.DataFrame, features: Sequence[str]) -> NDArray[np.fl
     """
     if not features:
         raise ModelError("No feature names were given: a model needs at least one feature column.")
-    missing = [name for name in features if name not in frame.columns]
+    known = set(frame.columns)
+    missing = [name for name in features if name not in known]
     if missing:
         raise ModelError(
             f"The feature frame lacks {', '.join(missing)}: build it with the features of the training."
         )
-    columns = frame.select(pl.col(name).cast(pl.Float64) for name in features)
+    columns = np.empty((len(features), frame.height), dtype=np.float32)
     with np.errstate(over="ignore"):
-        X = np.ascontiguousarray(columns.to_numpy(), dtype=np.float32)
-    return np.where(np.isfinite(X), X, np.float32(np.nan))
+        for column, name in zip(columns, features, strict=True):
+            column[:] = frame[name].cast(pl.Float64).to_numpy()
+    columns[~np.isfinite(columns)] = np.nan
+    return np.ascontiguousarray(columns.T)
 
 
 def check_training(X: NDArray[np.float32], y: NDArray[np.int64]) -> None:

@@ -11,7 +11,7 @@ import polars as pl
 from pipelines.dividends import EXPECTED, expected_dividends
 from pipelines.priced import options_of
 from pipelines.rates import newest_curve, rate_for
-from pipelines.terms import series_of, with_root, with_series
+from pipelines.terms import ROOT, series_of, with_series
 from strikelake.pricing import chain
 
 if TYPE_CHECKING:
@@ -111,43 +111,41 @@ def chain_at(
         where a row is not solved.
     """
     opened = terms.session
+    middle = (pl.col("bid_price") + pl.col("ask_price")) / 2.0
     last = (
         quotes.filter(pl.col("ts_ns") <= asof)
         .sort("occ_symbol", "ts_ns", maintain_order=True)
         .unique("occ_symbol", keep="last", maintain_order=True)
-        .select(*_KEPT, pl.col("ts_ns").alias("quote_ts_ns"))
+        .select(*_KEPT, ROOT, quote_ts_ns="ts_ns", available_at=pl.lit(asof), price=middle)
     )
     spots = (
         prices.filter(
-            pl.col("underlying").is_in(last["underlying"].unique().implode()),
+            pl.col("underlying").is_in(sorted(set(last["underlying"]))),
             pl.col("available_at").is_between(opened.open_ns, asof, closed="right"),
         )
         .sort("underlying", "available_at", maintain_order=True)
         .group_by("underlying", maintain_order=True)
         .agg(pl.col("price").first(), underlying_price=pl.col("price").last())
     )
-    rows = with_root(last).with_columns(
-        available_at=pl.lit(asof), price=(pl.col("bid_price") + pl.col("ask_price")) / 2.0
-    )
-    series = series_of(rows, opened, opened.open_ns, terms.rate, terms.dividends, spots)
-    rows = with_series(rows, series).join(
-        spots.drop("price"), on="underlying", how="left", maintain_order="left"
-    )
+    series = series_of(last, opened, opened.open_ns, terms.rate, terms.dividends, spots)
     adjusted = pl.col("root").str.contains(r"\d$")
-    rows = rows.with_columns(underlying_price=pl.when(~adjusted).then("underlying_price"))
-    wanted = np.ones(rows.height, np.bool_) if solve is None else rows.select(solve).to_series().to_numpy()
-    options = options_of(rows, rows["series"].to_numpy(), series.plain_terms())
-    found = chain.analyse(
-        rows["price"].fill_null(np.nan).to_numpy()[wanted], options[wanted], threads=threads
+    rows = (
+        with_series(last, series)
+        .join(spots[["underlying", "underlying_price"]], on="underlying", how="left", maintain_order="left")
+        .with_columns(
+            underlying_price=pl.when(~adjusted).then("underlying_price"),
+            solved=pl.lit(value=True) if solve is None else solve,
+        )
     )
-    numbers = {"implied_vol": found.vol, "delta": found.delta}
-    return rows.with_columns(
-        _spread(values, wanted).fill_nan(None).alias(name) for name, values in numbers.items()
-    ).select(*_KEPT, "quote_ts_ns", "underlying_price", "years", *numbers)
+    wanted = rows["solved"].to_numpy()
+    options = options_of(rows, rows["series"].to_numpy(), series.plain_terms())
+    found = chain.analyse(rows["price"].to_numpy()[wanted], options[wanted], threads=threads)
+    numbers = [_spread("implied_vol", found.vol, wanted), _spread("delta", found.delta, wanted)]
+    return rows[[*_KEPT, "quote_ts_ns", "underlying_price", "years"]].hstack(numbers)
 
 
-def _spread(values: FloatArray, wanted: NDArray[np.bool_]) -> pl.Series:
-    """Return the numbers of the wanted rows at their places, NaN elsewhere."""
+def _spread(name: str, values: FloatArray, wanted: NDArray[np.bool_]) -> pl.Series:
+    """Return the numbers of the wanted rows at their places, null elsewhere."""
     column = np.full(wanted.size, np.nan)
     column[wanted] = values
-    return pl.Series(column)
+    return pl.Series(name, column, nan_to_null=True)

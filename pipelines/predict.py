@@ -76,10 +76,10 @@ def predict(scorer: Forecaster, features: pl.DataFrame) -> Prediction:
         If a column is missing.
     """
     known = pl.Series(~np.isnan(design_matrix(features, scorer.features)).all(axis=1), dtype=pl.Boolean)
-    forecasts = scorer.predict(features.filter(known))
-    exits = {asof: exit_time(asof, scorer.bar, scorer.horizon) for asof in forecasts["asof"].unique()}
-    exit_at = pl.Series("exit_at", [exits[asof] for asof in forecasts["asof"]], dtype=pl.Int64)
-    return Prediction(
-        forecasts.select("asof", "underlying", exit_at, "probability"),
-        features.filter(~known).select("asof", "underlying"),
-    )
+    refused = features[["asof", "underlying"]].filter(~known)
+    forecasts = scorer.predict(features.filter(known) if refused.height else features)
+    moments = forecasts["asof"].to_list()
+    exits = {asof: exit_time(asof, scorer.bar, scorer.horizon) for asof in set(moments)}
+    exit_at = pl.Series("exit_at", [exits[asof] for asof in moments], dtype=pl.Int64)
+    columns = [forecasts["asof"], forecasts["underlying"], exit_at, forecasts["probability"]]
+    return Prediction(pl.DataFrame(columns), refused)

@@ -85,7 +85,7 @@ def price_rows(rows: pl.DataFrame, series: Series, carry: Carry, bar: str, threa
 def options_of(rows: pl.DataFrame, group: NDArray[np.int64], terms: Terms) -> Chain:
     """Return option rows as a chain: their underlying_price, strike, years and option_type, nulls as NaN."""
     spot, strike, years = (
-        rows[name].fill_null(np.nan).to_numpy() for name in ("underlying_price", "strike", "years")
+        rows[name].cast(pl.Float64).to_numpy() for name in ("underlying_price", "strike", "years")
     )
     sign = np.where((rows["option_type"] == "C").to_numpy(), 1.0, -1.0)
     return Chain(sign, spot, strike, years, group, terms)

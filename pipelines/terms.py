@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SERIES = ("underlying", "root", "expiration")
 OCC_TAIL = 15
 """Characters of a symbol after its root."""
+ROOT = pl.col("occ_symbol").str.head(pl.col("occ_symbol").str.len_chars() - OCC_TAIL).alias("root")
+"""The option root: AAPL1 and SPXW are not AAPL and SPX."""
 
 _NS_PER_YEAR = 365 * 24 * 60 * NS_PER_MINUTE
 _SCHEDULE = pl.Schema({"series": pl.Int64, "years_to_expiration": pl.Float64, "fraction": pl.Float64})
@@ -53,6 +55,9 @@ class Series:
 
     def terms(self, series: NDArray[np.int64], carry: FloatArray) -> Terms:
         """Return pricing terms, one group for each entry of `series` with its carry."""
+        rates, european = self.frame["rate"].to_numpy(), self.frame["european"].to_numpy()
+        if self.schedule.is_empty():
+            return Terms(rates[series], carry, ~european[series], None)
         entries = pl.DataFrame({"series": series}).with_row_index("group")
         owed = entries.join(self.schedule, on="series")
         dividends = Dividends(
@@ -60,14 +65,12 @@ class Series:
             owed["years_to_expiration"].to_numpy(),
             owed["fraction"].to_numpy(),
         )
-        rates, european = self.frame["rate"].to_numpy(), self.frame["european"].to_numpy()
         return Terms(rates[series], carry, ~european[series], dividends if len(owed) else None)
 
 
 def with_root(options: pl.DataFrame) -> pl.DataFrame:
-    """Add the option root: AAPL1 and SPXW are not AAPL and SPX."""
-    symbol = pl.col("occ_symbol")
-    return options.with_columns(root=symbol.str.head(symbol.str.len_chars() - OCC_TAIL))
+    """Add `ROOT`."""
+    return options.with_columns(ROOT)
 
 
 def series_of(
@@ -94,17 +97,19 @@ def series_of(
         underlying and price: what cash is a fraction of. The fractions of one session are fixed, so that all
         its rows share one solution.
     """
-    frame = options.select(SERIES).unique().sort(SERIES)
+    frame = options[list(SERIES)].unique().sort(SERIES)
     settles = [
         settlement_ns(expiration, root) for root, expiration in frame.select("root", "expiration").rows()
     ]
     days = np.maximum(np.array(settles, dtype=np.int64) - session.open_ns, 0) / 86_400e9
     known = {float(each): rate(float(each)) for each in np.unique(days)}
-    frame = frame.with_columns(
-        settles_ns=pl.Series(settles, dtype=pl.Int64),
-        european=pl.Series([is_european(name) for name in frame["underlying"]], dtype=pl.Boolean),
-        rate=pl.Series([known[float(each)] for each in days], dtype=pl.Float64),
-        series=pl.int_range(pl.len(), dtype=pl.Int64),
+    frame = frame.hstack(
+        [
+            pl.Series("settles_ns", settles, dtype=pl.Int64),
+            pl.Series("european", [is_european(name) for name in frame["underlying"]], dtype=pl.Boolean),
+            pl.Series("rate", [known[float(each)] for each in days], dtype=pl.Float64),
+            pl.Series("series", np.arange(frame.height)),
+        ]
     )
     if set(dividends["underlying"]).isdisjoint(frame["underlying"]):
         # Most chains of a decision: joins without rows take a quarter of their time.
@@ -144,11 +149,7 @@ def _schedule(frame: pl.DataFrame, moment: int, dividends: pl.DataFrame, spots: 
 
 def with_series(options: pl.DataFrame, series: Series) -> pl.DataFrame:
     """Add series, settles_ns, european, rate and years (from `available_at` to settlement) to rows."""
-    added = options.join(
-        series.frame.select(*SERIES, "series", "settles_ns", "european", "rate"),
-        on=list(SERIES),
-        how="left",
-        maintain_order="left",
-    )
+    columns = [*SERIES, "series", "settles_ns", "european", "rate"]
+    added = options.join(series.frame[columns], on=list(SERIES), how="left", maintain_order="left")
     years = years_between(added["available_at"].to_numpy(), added["settles_ns"].to_numpy())
-    return added.with_columns(pl.Series("years", years))
+    return added.hstack([pl.Series("years", years)])

@@ -86,11 +86,8 @@ def quotes_of_orders(
     """Return the quotes of every leg that is held or being worked, by OCC symbol."""
     trades: list[Holding | OrderIntent] = [*holdings, *working]
     symbols = {leg.occ_symbol for trade in trades for leg in trade.legs}
-    rows = chain.filter(pl.col("occ_symbol").is_in(sorted(symbols)))
-    return {
-        symbol: Quote(decimal_price(bid), decimal_price(ask))
-        for symbol, bid, ask in rows.select("occ_symbol", "bid_price", "ask_price").iter_rows()
-    }
+    rows = chain[["occ_symbol", "bid_price", "ask_price"]].filter(pl.col("occ_symbol").is_in(sorted(symbols)))
+    return {symbol: Quote(decimal_price(bid), decimal_price(ask)) for symbol, bid, ask in rows.iter_rows()}
 
 
 def marked(

@@ -120,13 +120,16 @@ def tradable_contracts(chain: pl.DataFrame, today: date, dte: tuple[int, int]) -
     """
     days = (pl.col("expiration") - pl.lit(today)).dt.total_days()
     root = pl.col("occ_symbol").str.head(pl.col("occ_symbol").str.len_chars() - _OCC_TAIL)
-    kept = chain.filter(days.is_between(*dte)).filter(~root.str.contains(r"\d$"))
-    expiries = {day: expiry_ns(day) for day in kept["expiration"].unique()}
-    rows = kept.sort("expiration", "strike", "occ_symbol").select(
-        "underlying",
-        pl.when(pl.col("option_type") == "C").then(1).otherwise(-1).alias("direction"),
-        *_COLUMNS,
-        pl.col("expiration").replace_strict(expiries, return_dtype=pl.Int64).alias("expires_at"),
+    expiries = {day: expiry_ns(day) for day in set(chain["expiration"])}
+    rows = (
+        chain.filter(days.is_between(*dte), ~root.str.contains(r"\d$"))
+        .sort("expiration", "strike", "occ_symbol")
+        .select(
+            "underlying",
+            pl.when(pl.col("option_type") == "C").then(1).otherwise(-1).alias("direction"),
+            *_COLUMNS,
+            pl.col("expiration").replace_strict(expiries, return_dtype=pl.Int64).alias("expires_at"),
+        )
     )
     parts = rows.partition_by("underlying", "direction", as_dict=True, include_key=False)
     return {(str(name), int(direction)): part for (name, direction), part in parts.items()}
