@@ -29,7 +29,8 @@ import polars as pl
 
 from features.bars import resample
 from features.catalog import build, catalog, history_sessions
-from features.facts import FACTS
+from features.facts import FACTS, in_order
+from models.matrices import design_matrix
 from pipelines.analytics import analyse
 from pipelines.chain import SessionTerms
 from pipelines.ingest import ingest
@@ -78,7 +79,7 @@ class Logistic:
 
     def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return the probability of a rise."""
-        X = np.tanh(frame.select(pl.col(self.features).fill_null(0.0)).to_numpy())
+        X = np.tanh(np.nan_to_num(design_matrix(frame, self.features)))
         probability = 1.0 / (1.0 + np.exp(-X @ self._weights))
         return frame.select("asof", "underlying").with_columns(probability=probability)
 
@@ -146,9 +147,9 @@ class Round:
             name: doubled(rows, "underlying") if FACTS[name].by_underlying else rows
             for name, rows in self.history.facts.items()
         }
-        bars = doubled(self.history.bars, "underlying")
+        bars = doubled(self.history.bars, "underlying").sort("underlying", "asof")
         terms = replace(self.terms, dividends=doubled(self.terms.dividends, "underlying"))
-        return Round(History(bars, known), doubled(self.minutes, "ticker"), terms)
+        return Round(History(bars, in_order(known)), doubled(self.minutes, "ticker"), terms)
 
 
 def main() -> int:

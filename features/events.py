@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from features.facts import Facts
-    from features.feature import FloatArray
+    from features.feature import FloatArray, IntArray
     from features.panel import Panel
 
 _NEWS_DAYS = 5
@@ -64,25 +64,30 @@ def days_since_earnings(last_report_days: FloatArray) -> FloatArray:
 
 
 def _mean_score(panel: Panel, facts: Facts) -> FloatArray:
-    news = facts["news"]
-    count, total = _recent(panel, news.filter(news["score"].is_not_null()))
-    return np.asarray(np.divide(total, count, out=np.full(len(panel), np.nan), where=count > 0))
+    mean = np.full(len(panel), np.nan)
+    for bars, before, after, score in _recent(panel, facts["news"]):
+        # Sums of whole numbers, exact in whatever order.
+        rated, total = (np.append(0.0, np.cumsum(each)) for each in (~np.isnan(score), np.nan_to_num(score)))
+        count = rated[after] - rated[before]
+        np.divide(total[after] - total[before], count, out=mean[bars], where=count > 0.0)
+    return mean
 
 
 def _articles(panel: Panel, facts: Facts) -> FloatArray:
-    return _recent(panel, facts["news"])[0]
-
-
-def _recent(panel: Panel, news: pl.DataFrame) -> tuple[FloatArray, FloatArray]:
-    """Return the number of articles of the last days and the sum of their scores: whole numbers, exactly."""
-    count, total = np.zeros(len(panel)), np.zeros(len(panel))
-    for bars, (available, score) in _matched(panel, news, "available_at", "score"):
-        after = np.searchsorted(available, panel.asof[bars], side="right")
-        before = np.searchsorted(available, panel.asof[bars] - _NEWS_DAYS * NS_PER_DAY, side="right")
-        running = np.append(0.0, np.cumsum(np.nan_to_num(score)))
+    count = np.zeros(len(panel))
+    for bars, before, after, _ in _recent(panel, facts["news"]):
         count[bars] = after - before
-        total[bars] = running[after] - running[before]
-    return count, total
+    return count
+
+
+def _recent(panel: Panel, news: pl.DataFrame) -> Iterator[tuple[slice, IntArray, IntArray, FloatArray]]:
+    """Yield bars, the first article of the last days of each and the one after its last, and all scores."""
+    for bars, (available, score) in _matched(panel, news, "available_at", "score"):
+        since = panel.asof[bars] - _NEWS_DAYS * NS_PER_DAY
+        before, after = (
+            np.searchsorted(available, moment, side="right") for moment in (since, panel.asof[bars])
+        )
+        yield bars, before, after, score
 
 
 def _report_days(panel: Panel, facts: Facts, *, ahead: bool) -> FloatArray:

@@ -83,6 +83,16 @@ def _known(rows: pl.DataFrame, asof: int) -> pl.DataFrame:
     return rows if known.all() else rows.filter(known)
 
 
+def in_order(facts: Facts) -> Facts:
+    """Return facts sorted as they are looked up, which then need not be done at every look."""
+    return {
+        name: rows.sort("underlying", "available_at")
+        if FACTS[name].by_underlying
+        else rows.sort("available_at")
+        for name, rows in facts.items()
+    }
+
+
 def newest(facts: Facts | None, needs: Mapping[str, int], asof: int) -> Facts:
     """Return no more than what is needed at a moment: the newest rows, or the last days of events."""
     kept = {}

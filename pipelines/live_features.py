@@ -10,7 +10,7 @@ import polars as pl
 from features.bars import extend, width_minutes
 from features.catalog import build_at, choose, sessions_of_history
 from features.context import needs
-from features.facts import known_at
+from features.facts import in_order, known_at
 from pipelines.inputs import read_facts
 from pipelines.recall import read_bars, sessions_before
 from strikelake.calendar import NS_PER_MINUTE, et_date, iso, session
@@ -32,7 +32,7 @@ class History:
     bars
         Finished bars (`features.bars.COLUMNS`) of the sessions before, adjusted for splits up to the session.
     facts
-        Tables of facts (`features.facts.FACTS`) that the lake has.
+        Tables of facts (`features.facts.FACTS`) that the lake has, in the order they are looked up in.
     """
 
     bars: pl.DataFrame
@@ -77,7 +77,7 @@ def history(
     warm_up = sessions_before(day, sessions_of_history(bar, chosen))
     bars = read_bars(lake, warm_up, day, bar=bar, underlyings=underlyings)
     facts = read_facts(lake, day, day, needs(chosen), underlyings)
-    return History(bars.filter(pl.col("date") < day), known_at(facts, session(day).open_ns))
+    return History(bars.filter(pl.col("date") < day), in_order(known_at(facts, session(day).open_ns)))
 
 
 def live_features(
