@@ -91,24 +91,27 @@ class _Rows:
         self._there = np.flatnonzero(rows >= 0)
         self._rows = rows[self._there]
         self._before = series.position[self._rows]
+        self._columns: dict[str, FloatArray] = {}
         self._parts: list[dict[str, FloatArray]] = [{} for _ in self._rows]
 
     def put(self, feature: Feature, found: FloatArray) -> None:
         """Compute a feature in the rows, where its history is long enough."""
+        for name in feature.inputs:
+            if name not in self._columns:
+                self._columns[name] = self._column(name)
         if feature.windowed:
-            columns = {name: self._column(name) for name in feature.inputs}
-            values = computed(feature, columns, self._length)[self._rows]
+            values = computed(feature, self._columns, self._length)[self._rows]
         else:
             values = self._one_by_one(feature)
-        long = self._before >= feature.lookback - 1
-        found[self._there[long]] = values[long]
+        values[self._before < feature.lookback - 1] = np.nan
+        found[self._there] = values
 
     def _one_by_one(self, feature: Feature) -> FloatArray:
-        for name in feature.inputs:
-            if self._parts and name not in self._parts[0]:
-                column = self._column(name)
-                for part, row, before in zip(self._parts, self._rows, self._before, strict=True):
-                    part[name] = column[row - before : row + 1]
+        if any(part.keys() != self._columns.keys() for part in self._parts[:1]):
+            self._parts = [
+                {name: column[row - before : row + 1] for name, column in self._columns.items()}
+                for row, before in zip(self._rows, self._before, strict=True)
+            ]
         lengths = (self._before + 1).tolist()
         return np.array(
             [computed(feature, part, length)[-1] for part, length in zip(self._parts, lengths, strict=True)]
