@@ -160,7 +160,7 @@ class FactSeries:
             for name, bars in zip(panel.underlyings, panel.names.slices, strict=True):
                 rows = where.get(name)
                 if rows is not None:
-                    known = np.searchsorted(self.available[rows], panel.asof[bars], side="right")
+                    known = self.available[rows].searchsorted(panel.asof[bars], side="right")
                     place[bars] = known + (rows.start - 1)
                     if known[0] == 0:
                         place[bars][known == 0] = -1
