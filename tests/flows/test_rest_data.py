@@ -54,9 +54,12 @@ def test_the_budget_is_that_of_the_account_s_tier(settings, monkeypatch):
 def test_reference_data_come_from_rest_where_no_folder_is_given(settings):
     lake = wiring.lake(settings)
     ingest._reference_from_rest.fn(lake, settings, date(2025, 1, 2), date(2025, 1, 3))
-    assert lake.tables() == ["corporate_actions", "news", "symbols", "treasury_yields"]
-    # Splits, yields, and for each of three tickers dividends, renames and news.
-    assert requests(settings) == 11
+    kept = ["classifications", "corporate_actions", "news", "symbols", "treasury_yields"]
+    assert lake.tables() == kept
+    # Splits, yields, and for each of three tickers dividends, renames, news, three quarters.
+    assert requests(settings) == 20
+    ingest._reference_from_rest.fn(lake, settings, date(2025, 1, 2), date(2025, 1, 3))
+    assert requests(settings) == 20 + 8  # what does not change is not asked for again
 
 
 def test_after_the_close_the_day_is_kept(settings, sandbox):
