@@ -19,7 +19,13 @@ from pipelines.listings import load_news
 from pipelines.reference import load_reference
 from pipelines.reference_rest import load_reference_from_rest
 from pipelines.top_up import reconcile_top_ups
-from strikelake.errors import ConfigError, NotEntitledError, NotPublishedError, VendorUnavailableError
+from strikelake.errors import (
+    ConfigError,
+    NotEntitledError,
+    NotPublishedError,
+    VendorError,
+    VendorUnavailableError,
+)
 from strikelake.vendors.flat_files import Dataset
 from strikelake.vendors.quote_filter import QuoteFilter
 
@@ -126,7 +132,7 @@ def _news_from_rest(
 def _classifications_from_rest(
     lake: Lake, connection: Connection, span: tuple[date, date], settings: Settings
 ) -> None:
-    """Add what the tier's symbols were at the quarters that the lake lacks."""
+    """Add what the tier's symbols were at the quarters that the lake lacks; ingestion goes on without."""
     symbols, clock, advance = (
         accounts.tier(settings).symbols,
         wiring.clock(settings),
@@ -135,8 +141,10 @@ def _classifications_from_rest(
     try:
         added = load_classifications(lake, connection, symbols, *span, clock, progress=advance)
         logger.info("classifications: %d new rows", added)
-    except NotEntitledError as error:
-        logger.warning("no classifications, and sector features are null: %s", error)
+    except VendorUnavailableError:
+        raise  # worth another try, which goes on where this one stopped
+    except VendorError as error:
+        logger.warning("sectors are not complete, and features without them are null: %s", error)
 
 
 @task(
