@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from features.catalog import catalog, families
-from features.facts import FACTS
+from features.facts import FACTS, NEVER
 from flows.features_tables import history, summary
 
 PAGE = Path(__file__).with_name("features.md")
@@ -46,7 +46,8 @@ def _features() -> list[str]:
 def _facts() -> list[str]:
     lines = ["### Tables of facts", "", "| table | columns | from | stale after |", "|---|---|---|---|"]
     for name, spec in FACTS.items():
-        age = "counted over days" if spec.events else f"{spec.stale_days} days"
+        age = "never" if spec.stale_days == NEVER else f"{spec.stale_days} days"
+        age = "counted over days" if spec.events else age
         lines.append(f"| `{name}` | {', '.join(spec.columns)} | {spec.source} | {age} |")
     return [*lines, ""]
 

@@ -16,6 +16,7 @@ from features import (
     events,
     options_flow,
     price,
+    sectors,
     universe,
     volatility,
     volatility_index,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from features.facts import Facts
 
 _KEY = ("asof", "underlying", "date")
-_FAMILIES = (price, volume, volatility, options_flow, universe, volatility_index, events, calendar)
+_FAMILIES = (price, volume, volatility, options_flow, universe, sectors, volatility_index, events, calendar)
 
 
 def catalog() -> dict[str, Feature]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features import calendar, events, universe
+from features import calendar, events, sectors, universe
 from features.facts import FACTS, FactSeries
 from features.feature import BARS
 from features.kernels import readable
@@ -43,7 +43,10 @@ class Provider:
 PROVIDERS: Mapping[str, Provider] = {
     **{name: Provider(compute) for name, compute in calendar.INPUTS.items()},
     **{name: Provider(compute) for name, compute in universe.INPUTS.items()},
-    **{name: Provider(compute, needs) for name, (compute, needs) in events.INPUTS.items()},
+    **{
+        name: Provider(compute, needs)
+        for name, (compute, needs) in {**events.INPUTS, **sectors.INPUTS}.items()
+    },
 }
 """Inputs that are computed; the others are columns of bars or of facts."""
 

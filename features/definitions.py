@@ -14,13 +14,18 @@ from features.context import PROVIDERS
 from features.feature import Definition
 from features.option_summaries import summarise, summarise_open_interest
 from features.panel import PRICES
+from features.sectors import known_sectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from features.feature import Feature
 
-_SUMMARIES = {"options": summarise, "open_interest": summarise_open_interest}
+_SUMMARIES = {
+    "options": summarise,
+    "open_interest": summarise_open_interest,
+    "classifications": known_sectors,
+}
 _PLAIN = (bool, int, float, str, bytes, tuple, frozenset, type(None))
 
 

@@ -1,8 +1,8 @@
 """What bars look up: tables of dated facts, each joined point in time.
 
 A fact is known from its `available_at` on. Tables of the kind "series" have rows that replace one another,
-one a session; a bar takes the newest, unless it is too old. The others are events: news, whose last days are
-counted, and earnings dates, of which the next and the last matter.
+most of them one a session; a bar takes the newest, unless it is too old. The others are events: news, whose
+last days are counted, and earnings dates, of which the next and the last matter.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from strikelake.calendar import NS_PER_SECOND
 if TYPE_CHECKING:
     from features.feature import FloatArray, IntArray
     from features.panel import Panel
+
+NEVER = 36_500
+"""Days after which a row is stale that holds until another one replaces it: a century."""
 
 Facts: TypeAlias = Mapping[str, pl.DataFrame]
 """Frames by the names of `FACTS`; a table that is not there gives nulls."""
@@ -69,6 +72,9 @@ FACTS: Mapping[str, FactTable] = {
     "volatility_index": FactTable(("vix",), "index_day_bars of I:VIX", by_underlying=False),
     "own_index": FactTable(("own_vix",), "volatility_indices of SPY, at the close", by_underlying=False),
     "news": FactTable(("score",), "news, an article and a ticker a row", events=True),
+    "classifications": FactTable(
+        ("sector",), "classifications, a row where the sector changes", stale_days=NEVER
+    ),
     "earnings": FactTable(("report_at",), "earnings, a report a row", events=True),
 }
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from features.lookahead import describe
 from features.verdicts import Finding, Verdict, same
-from features.worlds import World
+from features.worlds import OtherTables, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -67,7 +67,7 @@ def _findings(
     still: float | None,
 ) -> Iterator[Finding]:
     def values(world: World) -> dict[str, float | None]:
-        return _at(label({table: world.of(table, rows) for table, rows in tables.items()}), asof)
+        return _at(label(OtherTables(tables, world)), asof)
 
     rows = recorded.filter(asof=asof).drop_nulls("value").sort("underlying")
     expected = _at(rows, asof)

@@ -12,12 +12,14 @@ from typing import TypeAlias
 
 import polars as pl
 
+from features.sectors import sectors_of
 from features.worlds import Tables
 
 Compute: TypeAlias = Callable[[Tables], pl.DataFrame]
 """From tables to asof, underlying and value."""
 
 _HALF_HOUR = 30 * 60 * 1_000_000_000
+_MORNING = 14 * 3600 * 1_000_000_000
 _SERIES = "underlying"
 _KEY = ("asof", "underlying")
 _CLOSE, _VOLUME = pl.col("close"), pl.col("volume")
@@ -178,6 +180,20 @@ def _joins() -> tuple[Plant, ...]:
             lambda tables: _by_time(tables, "news", "tone"),
         ),
         Plant(
+            "sectors_of_today",
+            "strength within the sectors as they are filed at the end of the sample",
+            lambda tables: _within(tables, _last_sectors(tables)),
+            lambda tables: _within(tables, _by_time(tables, "classifications", "sic_code")),
+        ),
+        Plant(
+            "sector_by_filing_period",
+            "strength within sectors joined by the date that they are told of, weeks before they are told",
+            lambda tables: _within(
+                tables, _by_time(_known_on_their_date(tables), "classifications", "sic_code")
+            ),
+            lambda tables: _within(tables, _by_time(tables, "classifications", "sic_code")),
+        ),
+        Plant(
             "split_adjusted_level",
             "a price level in the shares of the last day: it knows the splits to come",
             _adjusted_level,
@@ -236,6 +252,28 @@ def _by_time(tables: Tables, name: str, column: str) -> pl.DataFrame:
     # Both sides are sorted (underlying, time), the order that this join needs and cannot check by group.
     joined = bars.join_asof(facts, on="asof", by="underlying", check_sortedness=False)
     return joined.select(*_KEY, pl.col("value").cast(pl.Float64))
+
+
+def _within(tables: Tables, filed: pl.DataFrame) -> pl.DataFrame:
+    """Return each underlying's move over that of its sector, from a SIC code for each bar."""
+    sector = sectors_of(filed["value"]).alias("sector")
+    moves = tables["bars"].with_columns(move=_MOVE.over(_SERIES)).join(
+        filed.select(*_KEY).with_columns(sector), on=_KEY, how="left", maintain_order="left"
+    )  # fmt: skip
+    return moves.select(*_KEY, value=pl.col("move") - pl.col("move").mean().over("asof", "sector"))
+
+
+def _last_sectors(tables: Tables) -> pl.DataFrame:
+    last = (
+        tables["classifications"].sort("available_at").group_by("ticker").agg(value=pl.col("sic_code").last())
+    )
+    return tables["bars"].select(*_KEY).join(last, left_on=_SERIES, right_on="ticker", how="left")
+
+
+def _known_on_their_date(tables: Tables) -> Tables:
+    opens = pl.col("date").cast(pl.Datetime("ns")).cast(pl.Int64) + _MORNING
+    rows = tables["classifications"].with_columns(available_at=opens)
+    return {**tables, "classifications": rows}
 
 
 def _restated(tables: Tables) -> pl.DataFrame:

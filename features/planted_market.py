@@ -21,6 +21,10 @@ _LIVES = {"ALFA": (0, 99), "BRAV": (0, 99), "CHAR": (0, 99), "LATE": (18, 99), "
 """First and last session of each ticker: LATE is listed and GONE is delisted on the way."""
 
 _SPLIT = ("BRAV", 25)
+_FILED = {"ALFA": ((0, 3571), (8, 5961), (16, 7372)), "BRAV": ((0, 7370),), "CHAR": ((0, 5311), (12, 3674))}
+"""Sessions from which a ticker's industry has a code; it is told `_TOLD_AFTER` sessions later."""
+
+_TOLD_AFTER = 8
 _HALF_HOUR = 30 * NS_PER_MINUTE
 _HALT = (4, 9)
 """Bars of every other session in which CHAR does not trade."""
@@ -39,8 +43,9 @@ def planted_market(seed: int = 0) -> Tables:
     Tables
         bars (`features.bars.COLUMNS` without segment, as traded), stock_day_bars, corporate_actions (one
         split), open_interest (one row per ticker and date, and its correction two sessions later),
-        option_summaries (known at the close) and news (one article per ticker and session). Tables of the
-        lake have its columns, as far as they are used, and its `available_at`.
+        option_summaries (known at the close), news (one article per ticker and session) and classifications
+        (told eight sessions after their date). Tables of the lake have its columns, as far as they are used,
+        and its `available_at`.
     """
     rng = np.random.default_rng(seed)
     bars = pl.concat(_bars(rng, ticker) for ticker in _LIVES)
@@ -52,6 +57,7 @@ def planted_market(seed: int = 0) -> Tables:
         "open_interest": _open_interest(rng, days),
         "option_summaries": _option_summaries(rng, days),
         "news": _news(rng, days),
+        "classifications": _classifications(),
     }
 
 
@@ -147,3 +153,13 @@ def _news(rng: np.random.Generator, days: pl.DataFrame) -> pl.DataFrame:
         available_at=pl.col("available_at") - before,
         tone=pl.Series(rng.uniform(-1.0, 1.0, days.height)),
     )
+
+
+def _classifications() -> pl.DataFrame:
+    """Return what tickers are filed under from a date on, as it is told sessions later."""
+    rows = [
+        (_DAYS[number].date, ticker, code, _DAYS[number + _TOLD_AFTER].open_ns)
+        for ticker, codes in _FILED.items()
+        for number, code in codes
+    ]
+    return pl.DataFrame(rows, schema=["date", "ticker", "sic_code", "available_at"], orient="row")

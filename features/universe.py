@@ -1,4 +1,4 @@
-"""Market-wide features: the index fund, strength and ranks within the universe, sectors, breadth.
+"""Market-wide features: the index fund, strength and ranks within the universe, breadth.
 
 The universe is part of these features: the live trader must see the underlyings that the training set saw.
 Each input is made of every underlying's own last bars, and of the bars of one moment.
@@ -13,7 +13,6 @@ import numpy as np
 
 from features import windows
 from features.feature import WARM_UP, feature
-from features.sectors import SECTORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,56 +25,32 @@ INDEX_FUND = "SPY"
 FEWEST = 3
 """Underlyings needed at a moment for a statement about the market."""
 
-_LONG, _MEAN = 13, 20
-_SHARE = "share of the price"
+LONG, _MEAN = 13, 20
+SHARE = "share of the price"
 _NO_FUND = f"{WARM_UP}, and where {INDEX_FUND} has no bar at asof"
 _FEW = f"{WARM_UP}, and where fewer than {FEWEST} underlyings have a bar at asof"
 _RANK = "0 lowest to 1 highest"
 
 
-@feature("market", units=_SHARE, lookback=2, nulls=_NO_FUND, windowed=True)
+@feature("market", units=SHARE, lookback=2, nulls=_NO_FUND, windowed=True)
 def spy_return_1(fund_return_1: FloatArray) -> FloatArray:
     """Return the index fund's return over one bar."""
     return fund_return_1
 
 
-@feature("market", units=_SHARE, lookback=_LONG + 1, nulls=_NO_FUND, windowed=True)
+@feature("market", units=SHARE, lookback=LONG + 1, nulls=_NO_FUND, windowed=True)
 def spy_return_13(fund_return_13: FloatArray) -> FloatArray:
     """Return the index fund's return over 13 bars."""
     return fund_return_13
 
 
-@feature("market", units=_SHARE, lookback=_LONG + 1, nulls=_FEW, windowed=True)
+@feature("market", units=SHARE, lookback=LONG + 1, nulls=_FEW, windowed=True)
 def relative_strength_13(own_return_13: FloatArray, market_return_13: FloatArray) -> FloatArray:
     """Return the 13-bar return minus its mean over all underlyings of the frame, this one included."""
     return own_return_13 - market_return_13
 
 
-@feature(
-    "market",
-    units=_SHARE,
-    lookback=_LONG + 1,
-    nulls=f"{WARM_UP}, and where no sector is known or no peer of it has a bar at asof",
-    windowed=True,
-)
-def sector_strength_13(own_return_13: FloatArray, sector_return_13: FloatArray) -> FloatArray:
-    """Return the 13-bar return minus the mean of the other underlyings of its sector."""
-    return own_return_13 - sector_return_13
-
-
-@feature(
-    "market",
-    units=_SHARE,
-    lookback=_LONG + 1,
-    nulls=f"{WARM_UP}, and where no sector is known or no peer of it has a bar at asof",
-    windowed=True,
-)
-def sector_performance_13(sector_return_13: FloatArray, market_return_13: FloatArray) -> FloatArray:
-    """Return the mean 13-bar return of the sector's other underlyings minus that of all underlyings."""
-    return sector_return_13 - market_return_13
-
-
-@feature("market", units="share of underlyings", lookback=_LONG + 1, nulls=_FEW, windowed=True)
+@feature("market", units="share of underlyings", lookback=LONG + 1, nulls=_FEW, windowed=True)
 def breadth_13(rising_13: FloatArray) -> FloatArray:
     """Return the share of the underlyings whose price rose over 13 bars."""
     return rising_13
@@ -87,13 +62,13 @@ def breadth_above_mean_20(above_mean_20: FloatArray) -> FloatArray:
     return above_mean_20
 
 
-@feature("market", units=_SHARE, lookback=_LONG + 1, nulls=_FEW, windowed=True)
+@feature("market", units=SHARE, lookback=LONG + 1, nulls=_FEW, windowed=True)
 def dispersion_13(return_spread_13: FloatArray) -> FloatArray:
     """Return the standard deviation of the underlyings' 13-bar returns at the moment."""
     return return_spread_13
 
 
-@feature("market", units=_RANK, lookback=_LONG + 1, nulls=_FEW, windowed=True)
+@feature("market", units=_RANK, lookback=LONG + 1, nulls=_FEW, windowed=True)
 def rank_return_13(return_rank_13: FloatArray) -> FloatArray:
     """Return the rank of the 13-bar return among the underlyings; equal values share their mean rank."""
     return return_rank_13
@@ -111,7 +86,8 @@ def rank_range_20(range_rank_20: FloatArray) -> FloatArray:
     return range_rank_20
 
 
-def _own_return(panel: Panel, bars: int) -> FloatArray:
+def own_return(panel: Panel, bars: int) -> FloatArray:
+    """Return each bar's return over some bars."""
     return np.asarray(panel.columns["close"] / panel.lagged("close", bars) - 1.0)
 
 
@@ -139,7 +115,7 @@ def _fund(panel: Panel, _: Facts, *, bars: int) -> FloatArray:
     result = np.full(len(panel), np.nan)
     if INDEX_FUND in panel.underlyings:
         rows = panel.names.slices[panel.underlyings.index(INDEX_FUND)]
-        own, asof = _own_return(panel, bars)[rows], panel.asof[rows]
+        own, asof = own_return(panel, bars)[rows], panel.asof[rows]
         place = np.minimum(np.searchsorted(asof, panel.asof), len(asof) - 1)
         same = asof[place] == panel.asof
         result[same] = own[place[same]]
@@ -148,11 +124,12 @@ def _fund(panel: Panel, _: Facts, *, bars: int) -> FloatArray:
 
 def _mean_at(groups: IntArray, values: FloatArray, fewest: int = FEWEST) -> FloatArray:
     """Return the mean over each group's rows, added in row order so that other rows cannot change a bit."""
-    count, total = _added(groups, values)
+    count, total = added_up(groups, values)
     return np.where(count >= fewest, total / np.maximum(count, 1), np.nan)[groups]
 
 
-def _added(groups: IntArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+def added_up(groups: IntArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return how many values of each group are known, and their sum."""
     known = np.isfinite(values)
     count = np.bincount(groups, weights=known.astype(np.float64))
     total = np.bincount(groups, weights=np.where(known, values, 0.0))
@@ -165,24 +142,11 @@ def _share_at(groups: IntArray, values: FloatArray) -> FloatArray:
 
 
 def _market_return(panel: Panel, _: Facts) -> FloatArray:
-    return _mean_at(panel.moments[1], _own_return(panel, _LONG))
-
-
-def _sector_return(panel: Panel, _: Facts) -> FloatArray:
-    """Return the mean of the peers at the moment, this underlying left out."""
-    names = sorted(set(SECTORS.values()))
-    of_name = [names.index(SECTORS[name]) if name in SECTORS else -1 for name in panel.underlyings]
-    sector = np.repeat(np.array(of_name, dtype=np.int64), np.diff(panel.names.bounds))
-    own = np.where(sector >= 0, _own_return(panel, _LONG), np.nan)
-    groups = panel.moments[1] * len(names) + np.maximum(sector, 0)
-    count, total = (added[groups] for added in _added(groups, own))
-    known = np.isfinite(own)
-    peers = count - known
-    return np.where(known & (peers > 0), (total - np.where(known, own, 0.0)) / np.maximum(peers, 1), np.nan)
+    return _mean_at(panel.moments[1], own_return(panel, LONG))
 
 
 def _rising(panel: Panel, _: Facts) -> FloatArray:
-    return _share_at(panel.moments[1], _own_return(panel, _LONG))
+    return _share_at(panel.moments[1], own_return(panel, LONG))
 
 
 def _above(panel: Panel, _: Facts) -> FloatArray:
@@ -190,7 +154,7 @@ def _above(panel: Panel, _: Facts) -> FloatArray:
 
 
 def _spread(panel: Panel, _: Facts) -> FloatArray:
-    own, groups = _own_return(panel, _LONG), panel.moments[1]
+    own, groups = own_return(panel, LONG), panel.moments[1]
     distance = own - _mean_at(groups, own)
     return np.sqrt(_mean_at(groups, distance * distance))
 
@@ -215,7 +179,7 @@ def _rank_at(groups: IntArray, values: FloatArray) -> FloatArray:
 
 
 def _return_rank(panel: Panel, _: Facts) -> FloatArray:
-    return _rank_at(panel.moments[1], _own_return(panel, _LONG))
+    return _rank_at(panel.moments[1], own_return(panel, LONG))
 
 
 def _volume_rank(panel: Panel, _: Facts) -> FloatArray:
@@ -227,15 +191,14 @@ def _range_rank(panel: Panel, _: Facts) -> FloatArray:
 
 
 def _own_long(panel: Panel, _: Facts) -> FloatArray:
-    return _own_return(panel, _LONG)
+    return own_return(panel, LONG)
 
 
 INPUTS: Mapping[str, Callable[[Panel, Facts], FloatArray]] = {
     "own_return_13": _own_long,
     "fund_return_1": partial(_fund, bars=1),
-    "fund_return_13": partial(_fund, bars=_LONG),
+    "fund_return_13": partial(_fund, bars=LONG),
     "market_return_13": _market_return,
-    "sector_return_13": _sector_return,
     "rising_13": _rising,
     "above_mean_20": _above,
     "return_spread_13": _spread,

@@ -5,7 +5,7 @@ The audit computes a feature in several of them: what a decision could not know 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 from zlib import crc32
@@ -129,7 +129,34 @@ class FramesSubject:
 
     def values(self, world: World, names: Sequence[str]) -> pl.DataFrame:
         """Return the features in a world."""
-        return self.compute({name: world.of(name, rows) for name, rows in self.rows.items()}, names)
+        return self.compute(OtherTables(self.rows, world), names)
+
+
+class OtherTables(Mapping[str, pl.DataFrame]):
+    """Tables in another world, each made when it is first looked at: most features read one or two.
+
+    Parameters
+    ----------
+    rows
+        The recorded tables.
+    world
+        What became of later rows.
+    """
+
+    def __init__(self, rows: Tables, world: World) -> None:
+        self._rows, self._world = rows, world
+        self._made: dict[str, pl.DataFrame] = {}
+
+    def __getitem__(self, name: str) -> pl.DataFrame:
+        if name not in self._made:
+            self._made[name] = self._world.of(name, self._rows[name])
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
 
 def clock_of(rows: pl.DataFrame) -> str | None:

@@ -52,7 +52,9 @@ FlatFilesOption = Annotated[
 ReferenceOption = Annotated[
     Path | None,
     typer.Option(
-        "--reference", metavar="DIR", help="splits, dividends, curves, earnings, news, open interest."
+        "--reference",
+        metavar="DIR",
+        help="splits, dividends, curves, earnings, news, open interest, SIC codes.",
     ),
 ]
 LakeOption = Annotated[

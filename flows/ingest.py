@@ -14,11 +14,18 @@ from prefect.cache_policies import NO_CACHE
 from flows import accounts, artifacts, parts, progress, ranges, wiring
 from flows.settings import load, nearest
 from pipelines import ingest as pipeline
+from pipelines.classifications import load_classifications
 from pipelines.listings import load_news
 from pipelines.reference import load_reference
 from pipelines.reference_rest import load_reference_from_rest
 from pipelines.top_up import reconcile_top_ups
-from strikelake.errors import ConfigError, NotEntitledError, NotPublishedError, VendorUnavailableError
+from strikelake.errors import (
+    ConfigError,
+    NotEntitledError,
+    NotPublishedError,
+    VendorError,
+    VendorUnavailableError,
+)
 from strikelake.vendors.flat_files import Dataset
 from strikelake.vendors.quote_filter import QuoteFilter
 
@@ -51,8 +58,9 @@ def ingest(
     flat_files
         A folder in the vendor's layout, instead of S3.
     reference
-        A folder with splits, dividends, treasury curves, earnings and the like; by default the one called
-        `reference` beside `flat_files`, when it exists, and otherwise the vendor's REST, when its key is set.
+        A folder with splits, dividends, treasury curves, earnings, SIC codes and the like; by default the one
+        called `reference` beside `flat_files`, when it exists, and otherwise the vendor's REST, when its key
+        is set.
     """
     settings = load()
     wanted = _chosen(datasets) if datasets else settings.flat_files.datasets
@@ -102,6 +110,7 @@ def _reference_from_rest(lake: Lake, settings: Settings, start: date, end: date)
     try:
         report = load_reference_from_rest(lake, rest.connection, symbols, start)
         _news_from_rest(lake, rest.connection, symbols, start, end)
+        _classifications_from_rest(lake, rest.connection, (start, end), settings)
     finally:
         rest.close()
     for refused in report.refused:
@@ -118,6 +127,24 @@ def _news_from_rest(
         logger.info("news: %d new rows", added)
     except NotEntitledError as error:
         logger.warning("no news: %s", error)
+
+
+def _classifications_from_rest(
+    lake: Lake, connection: Connection, span: tuple[date, date], settings: Settings
+) -> None:
+    """Add what the tier's symbols were at the quarters that the lake lacks; ingestion goes on without."""
+    symbols, clock, advance = (
+        accounts.tier(settings).symbols,
+        wiring.clock(settings),
+        progress.advance("sectors"),
+    )
+    try:
+        added = load_classifications(lake, connection, symbols, *span, clock, progress=advance)
+        logger.info("classifications: %d new rows", added)
+    except VendorUnavailableError:
+        raise  # worth another try, which goes on where this one stopped
+    except VendorError as error:
+        logger.warning("sectors are not complete, and features without them are null: %s", error)
 
 
 @task(

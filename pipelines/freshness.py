@@ -104,11 +104,16 @@ class Freshness:
 
     def _dated(self, table: str) -> _Dated:
         if table not in self._tables:
-            present = table in self.lake.tables()
-            files = self.lake.table(table).files().filter(pl.col("rows") > 0) if present else pl.DataFrame()
-            rows = [] if files.is_empty() else list(files.select("date", "path").iter_rows())
-            self._tables[table] = _summed(rows)
+            self._tables[table] = _summed(self._content(table) if table in self.lake.tables() else [])
         return self._tables[table]
+
+    def _content(self, table: str) -> list[tuple[date, str]]:
+        """Return the dates of a table, each with a name for rows of it: a file, or a row of a small table."""
+        held = self.lake.table(table)
+        if held.spec.partition_by:
+            return list(held.files().filter(pl.col("rows") > 0).select("date", "path").iter_rows())
+        rows = self.lake.scan(table).select("date", pl.struct(pl.all()).struct.json_encode().alias("row"))
+        return list(rows.collect().iter_rows())
 
     def _splits(self) -> _Dated:
         if "corporate_actions" not in self._tables:

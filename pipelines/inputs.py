@@ -13,6 +13,7 @@ from features.catalog import build, choose, sessions_of_history
 from features.context import needs
 from features.facts import FACTS
 from features.option_summaries import summarise, summarise_open_interest
+from features.sectors import known_sectors
 from pipelines.recall import read_bars, sessions_before
 from strikelake.calendar import session_frame
 from strikelake.errors import EmptyLakeError
@@ -225,6 +226,13 @@ def _earnings(
     return rows.select("available_at", underlying="ticker", report_at="report_ns").collect()
 
 
+def _classifications(
+    lake: Lake, first: date, end: date, underlyings: Collection[str] | None, as_of: Versions
+) -> pl.DataFrame | None:
+    rows = lake.scan("classifications", first, end, underlyings=underlyings, as_of=as_of)
+    return known_sectors(rows.collect())
+
+
 _READERS: Mapping[str, Callable[..., pl.DataFrame | None]] = {
     "options": _options,
     "open_interest": _open_interest,
@@ -233,6 +241,7 @@ _READERS: Mapping[str, Callable[..., pl.DataFrame | None]] = {
     "own_index": _own_index,
     "news": _news,
     "earnings": _earnings,
+    "classifications": _classifications,
 }
 TABLES: Mapping[str, tuple[str, ...]] = {
     "options": ("option_analytics", "option_day_bars"),
@@ -242,6 +251,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "own_index": ("volatility_indices",),
     "news": ("news",),
     "earnings": ("earnings",),
+    "classifications": ("classifications",),
 }
 """Tables of the lake behind each table of facts."""
 

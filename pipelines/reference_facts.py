@@ -1,4 +1,4 @@
-"""Dated facts out of a reference folder: earnings reports, news, and what was open of each contract."""
+"""Dated facts out of a reference folder: earnings, news, open interest, and what a ticker is filed under."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pipelines.reference_files import Loaded, checked, read, typed
 from strikelake.calendar import et_ns, is_session, next_session, session
 from strikelake.contracts import occ_columns
 from strikelake.errors import BadFileError
+from strikelake.schemas import table
 from strikelake.vendors.rest_market import news_rows
 
 if TYPE_CHECKING:
@@ -22,10 +23,15 @@ if TYPE_CHECKING:
 
     from strikelake.lake.store import Lake
 
-FACT_FILES = {"earnings": "earnings.csv", "news": "news.jsonl", "open_interest": "open_interest.csv"}
+FACT_FILES = {
+    "earnings": "earnings.csv",
+    "news": "news.jsonl",
+    "open_interest": "open_interest.csv",
+    "classifications": "classifications.csv",
+}
 """Files by the table that they fill."""
 
-_ANNOUNCED, _TIMING, _PERIOD = "announced_date", "timing", "fiscal_period"
+_ANNOUNCED, _TIMING, _PERIOD, _KNOWN = "announced_date", "timing", "fiscal_period", "known_date"
 _PUBLISHED = "06:30"
 """When the clearing house's open interest is known, New York time of the next session."""
 
@@ -42,7 +48,8 @@ def read_facts(folder: Path) -> dict[str, Loaded]:
     -----
     Point in time: a report's date is known at the open of the session after its `announced_date`, and with
     the report itself where the file does not say. An article is known when it is published; its rating may be
-    of later. Open interest is known at 06:30 ET of the next session.
+    of later. Open interest is known at 06:30 ET of the next session. What a ticker is from a date on is known
+    at the open of the session after that date, or after the row's `known_date` where the file has one.
     """
     return {
         name: _READERS[name](folder / file) for name, file in FACT_FILES.items() if (folder / file).is_file()
@@ -52,7 +59,7 @@ def read_facts(folder: Path) -> dict[str, Loaded]:
 def store_facts(lake: Lake, facts: Mapping[str, Loaded], source: str) -> dict[str, int]:
     """Store the good rows, and return how many there are by table.
 
-    Earnings and open interest replace those of the same tickers and dates; news that the lake has stays.
+    Rows replace those of the same tickers and dates; news that the lake has stays.
     """
     for name, loaded in facts.items():
         if name == "news":
@@ -68,16 +75,13 @@ def _replace(lake: Lake, name: str, rows: pl.DataFrame, source: str) -> None:
     def change(held: pl.DataFrame) -> pl.DataFrame:
         return pl.concat([held.join(rows, on=whose, how="anti"), rows])
 
-    lake.update(name, change, days=set(rows["date"]), source=source)
+    days = set(rows["date"]) if table(name).partition_by else None
+    lake.update(name, change, days=days, source=source)
 
 
 def _earnings(path: Path) -> Loaded:
-    strings = read(path, ["ticker", "report_date"])
     optional = dict.fromkeys((_TIMING, _PERIOD), pl.String) | {_ANNOUNCED: pl.Date}
-    there = {name: kind for name, kind in optional.items() if name in strings.columns}
-    found = typed(path, strings, {"ticker": pl.String, "report_date": pl.Date} | there, there)
-    absent = {name: pl.lit(None, kind) for name, kind in optional.items() if name not in there}
-    found = found.with_columns(**absent)
+    found = _typed(path, {"ticker": pl.String, "report_date": pl.Date}, optional)
     opens, closes = (moments(found["report_date"], edge) for edge in (_open, _close))
     early = found[_TIMING].eq_missing("bmo")
     report = pl.select(pl.when(early).then(opens).otherwise(closes)).to_series()
@@ -86,6 +90,15 @@ def _earnings(path: Path) -> Loaded:
         report_ns=report, available_at=pl.select(pl.min_horizontal(report, told)).to_series()
     )
     return checked(path, "earnings", frame, "date")
+
+
+def _typed(
+    path: Path, columns: Mapping[str, type[pl.DataType]], optional: Mapping[str, type[pl.DataType]]
+) -> pl.DataFrame:
+    """Return the columns that a file must have, and those that it may have: null where it has not."""
+    strings = read(path, columns)
+    absent = {name: pl.lit(None, pl.String) for name in optional if name not in strings.columns}
+    return typed(path, strings.with_columns(**absent), {**columns, **optional}, optional)
 
 
 def _open(day: date) -> int:
@@ -120,8 +133,19 @@ def _open_interest(path: Path) -> Loaded:
     return checked(path, "open_interest", contracts.with_columns(available_at=known), "date")
 
 
+def _classifications(path: Path) -> Loaded:
+    if "sic_code" not in read(path, ()).columns:
+        raise BadFileError(f"{path} lacks the column sic_code: add it, empty for funds")
+    optional = {"sic_code": pl.Int32, "security_type": pl.String, _KNOWN: pl.Date}
+    found = _typed(path, {"ticker": pl.String, "date": pl.Date}, optional)
+    told = moments(found[_KNOWN].fill_null(found["date"]), lambda day: next_session(day).open_ns)
+    frame = found.with_columns(asked_ns=pl.lit(None, pl.Int64), available_at=told)
+    return checked(path, "classifications", frame, "date")
+
+
 _READERS: Mapping[str, Callable[[Path], Loaded]] = {
     "earnings": _earnings,
     "news": _news,
     "open_interest": _open_interest,
+    "classifications": _classifications,
 }

@@ -70,12 +70,12 @@ def load_reference_from_rest(
     """
     names = sorted(set(tickers))
     bad, refused = [], []
-    found, wrong = _sift("corporate_actions", _splits(connection, start), _SPLITS, "ex_date")
+    found, wrong = sift("corporate_actions", _splits(connection, start), _SPLITS, "ex_date")
     bad.append(wrong)
     _replace(lake, "corporate_actions", found, (pl.col("action") == "split") & (pl.col("ex_date") >= start))
     splits, dividends, yields = found.height, 0, 0
     try:
-        found, wrong = _sift("corporate_actions", _dividends(connection, names, start), _DIVIDENDS, "ex_date")
+        found, wrong = sift("corporate_actions", _dividends(connection, names, start), _DIVIDENDS, "ex_date")
         replaced = (pl.col("action") == "dividend") & pl.col("ticker").is_in(names)
         _replace(lake, "corporate_actions", found, replaced & (pl.col("ex_date") >= start))
         bad.append(wrong)
@@ -83,7 +83,7 @@ def load_reference_from_rest(
     except NotEntitledError as error:
         refused.append(f"dividends: {error}")
     try:
-        found, wrong = _sift("treasury_yields", _yields(connection, start), _YIELDS, "date")
+        found, wrong = sift("treasury_yields", _yields(connection, start), _YIELDS, "date")
         _replace(lake, "treasury_yields", found, pl.col("date") >= start - _CURVE_DAYS)
         bad.append(wrong)
         yields = found.height
@@ -142,7 +142,7 @@ def _replace(lake: Lake, name: str, rows: pl.DataFrame, replaced: pl.Expr) -> No
     lake.update(name, change, source="rest")
 
 
-def _sift(name: str, rows: pl.DataFrame, source: str, day: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+def sift(name: str, rows: pl.DataFrame, source: str, day: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the good rows of a table, and the others as rows of `quarantine`."""
     spec = table(name)
     numbered = rows.select(*spec.columns).with_row_index("row_number", 1)

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import json
 import uuid
+from datetime import date
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from strikelake.sandbox import news
+from strikelake.sandbox.classifications import classifications
 from strikelake.sandbox.indices import LEVEL, VOLATILITY
 from strikelake.sandbox.paths import Stream, generator
 
 if TYPE_CHECKING:
-    from datetime import date
     from pathlib import Path
 
     from strikelake.sandbox.config import SimulatorConfig
     from strikelake.sandbox.simulator import Market
 
-_LISTED = "1990-01-02"
+_LISTED = date(1990, 1, 2)
 _NASDAQ, _NYSE, _ARCA = "XNAS", "XNYS", "ARCX"
 _ON_NYSE = {"CRM", "HD", "JNJ", "JPM", "MA", "PG", "UNH", "V", "XOM"}
 _SURPRISE = 0.05
 
 
 def write(market: Market, folder: Path) -> None:
-    """Write splits, dividends, earnings, treasury curves, tickers and news."""
+    """Write splits, dividends, earnings, treasury curves, tickers, what they are filed under, and news."""
     folder.mkdir()
     config, today = market.config, market.live.date
     frames = {
@@ -35,6 +36,7 @@ def write(market: Market, folder: Path) -> None:
         "earnings": _earnings(config, market, today),
         "treasury_curves": market.curves,
         "tickers": _tickers(config),
+        "classifications": classifications(config, _LISTED, today),
     }
     for name, frame in frames.items():
         frame.write_csv(folder / f"{name}.csv")
@@ -118,4 +120,4 @@ def _tickers(config: SimulatorConfig) -> pl.DataFrame:
     ]
     figis = ["BBG" + uuid.uuid5(uuid.NAMESPACE_OID, row[0]).hex[:9].upper() for row in rows]
     frame = pl.DataFrame(rows, schema=["ticker", "name", "type", "primary_exchange"], orient="row")
-    return frame.with_columns(pl.Series("composite_figi", figis), pl.lit(_LISTED).alias("list_date"))
+    return frame.with_columns(pl.Series("composite_figi", figis), pl.lit(str(_LISTED)).alias("list_date"))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from strikelake.calendar import NS_PER_SECOND
-from strikelake.sandbox.rest_http import ProblemError
+from strikelake.sandbox.rest_http import ProblemError, day_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,10 +61,18 @@ async def tickers(call: Call) -> dict[str, Any]:
 
 
 async def ticker(call: Call) -> dict[str, Any]:
-    """Answer `/v3/reference/tickers/{ticker}`."""
+    """Answer `/v3/reference/tickers/{ticker}`: as it was on a `date`, today where none is given."""
     line = _line(call)
-    # The day of listing is told of one ticker, not in lists.
-    return {"results": _ticker(line) | {"list_date": line["list_date"]}}
+    asked = call.query.get("date")
+    day = min(day_of(asked), call.today) if asked else call.today
+    if str(day) < _listed_on(line):
+        raise ProblemError(404, "Ticker not found.")
+    # The day of listing and the industry are told of one ticker, not in lists.
+    return {
+        "results": _ticker(line)
+        | {"list_date": line["list_date"]}
+        | _industry(call, line["ticker"], str(day))
+    }
 
 
 async def events(call: Call) -> dict[str, Any]:
@@ -105,6 +113,16 @@ def _line(call: Call) -> dict[str, Any]:
         if wanted in {line["ticker"], line["composite_figi"]}:
             return line
     raise ProblemError(404, "Ticker not found.")
+
+
+def _industry(call: Call, ticker: str, day: str) -> dict[str, Any]:
+    """Return what a company was filed under on a date; nothing of a fund."""
+    told = [
+        line["sic_code"]
+        for line in call.archive.lines("classifications")
+        if line["ticker"] == ticker and line["date"] <= day
+    ]
+    return {"sic_code": told[-1]} if told and told[-1] else {}
 
 
 def _listed_on(line: Mapping[str, Any]) -> str:

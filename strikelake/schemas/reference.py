@@ -148,6 +148,27 @@ class Earnings(dy.Schema):
         return pl.col("available_at") <= pl.col("report_ns")
 
 
+class Classifications(dy.Schema):
+    """What a source says that a ticker was on `date`: its kind of security, and its industry.
+
+    `sic_code` is of the Standard Industrial Classification, null for a fund; all is null where the source
+    knew no such ticker on that date. `asked_ns` is when the vendor was asked, null for a file: where it is
+    later than `available_at`, the vendor was asked about the past, and what it said is taken on trust.
+    """
+
+    date = dy.Date(primary_key=True)
+    ticker = dy.String(regex=TICKER, primary_key=True)
+    security_type = dy.String(nullable=True, min_length=1)
+    sic_code = dy.Int32(nullable=True, min=100, max=9_999)
+    asked_ns = time(nullable=True)
+    available_at = time()
+
+    @dy.rule()
+    def known_on_its_date_or_later(cls) -> pl.Expr:  # noqa: N805 - dataframely hands rules the class
+        """Check that nobody is told today what a ticker will be."""
+        return pl.col("available_at") >= pl.col("date").cast(pl.Datetime("ns")).cast(pl.Int64)
+
+
 class Symbols(dy.Schema):
     """The ticker that a security carried from `first_date` to `last_date`, both included.
 
@@ -188,6 +209,8 @@ def specs() -> tuple[TableSpec, ...]:
     action, made_by = ("ticker", "action", "ex_date"), "`strikelake ingest --reference FOLDER`"
     known = "the open of the ex-date, or of the session after the declaration where that is known"
     asked, option = "when the vendor was asked", ("occ_symbol",)
+    filed = "the open 105 days after the date, or after the vendor was asked; of a file, after its date"
+    classes = ("ticker", "available_at", "date")
     dated = "the open of the session after the announcement; where that is unknown, `report_ns`"
     snapshot = listings = "the deployment `after-close` on the day itself"
     told = f"{snapshot}, or {made_by}"
@@ -201,6 +224,7 @@ def specs() -> tuple[TableSpec, ...]:
         TableSpec("holidays", Holidays, ("date", "exchange"), asked, listings, ()),
         TableSpec("news", News, ("ts_ns", "article_id", "ticker"), "ts_ns, its publication", told),
         TableSpec("earnings", Earnings, ("ticker", "available_at"), dated, made_by),
+        TableSpec("classifications", Classifications, classes, filed, "`strikelake ingest`", ()),
         TableSpec(
             "symbols", Symbols, ("ticker", "first_date"), "the open of first_date", made_by, (), "first_date"
         ),

@@ -1,4 +1,4 @@
-"""Reference data over Massive's REST: contracts, corporate actions, changes of tickers and yields.
+"""Reference data over Massive's REST: contracts, corporate actions, tickers and yields.
 
 Each function asks for all pages and raises what `strikelake.vendors.connection` raises: there is no partial
 answer. Null means that the vendor says nothing.
@@ -6,12 +6,12 @@ answer. Null means that the vendor says nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from strikelake.contracts import MULTIPLIER, occ_columns
-from strikelake.errors import VendorError
+from strikelake.errors import NotPublishedError, VendorError
 from strikelake.vendors.records import flatten
 
 if TYPE_CHECKING:
@@ -43,6 +43,11 @@ _DIVIDEND = {
     "pay_date": ("pay_date", pl.Date),
     "frequency": ("frequency", pl.Int64),
     "dividend_type": ("dividend_type", pl.String),
+}
+_DETAILS = {
+    "ticker": ("ticker", pl.String),
+    "security_type": ("type", pl.String),
+    "sic_code": ("sic_code", pl.String),
 }
 _TENOR_DAYS = {
     "yield_1_month": 30,
@@ -179,3 +184,40 @@ def ticker_changes(connection: Connection, ticker: str) -> pl.DataFrame:
         "ticker",
         "first_date",
     ).sort("first_date")
+
+
+def ticker_details(connection: Connection, ticker: str, day: date) -> pl.DataFrame:
+    """Return what a ticker was on a date, as the vendor tells it today.
+
+    Returns
+    -------
+    pl.DataFrame
+        ticker, security_type (CS, ADRC, ETF and so on), sic_code (Int32; null for a fund); no row where the
+        vendor knows no such ticker on that date.
+
+    Raises
+    ------
+    VendorError
+        When the answer has no details, or a code that is no number.
+
+    Notes
+    -----
+    The vendor compares the date with the *end of the period* that a company's filing is about, and not with
+    the day on which it was filed: what is told of a date may have become known weeks after it.
+    """
+    try:
+        found = connection.ask(connection.client.get_ticker_details, ticker=ticker, date=str(day))
+    except NotPublishedError:
+        return _detailed([])
+    details = found.get("results") if isinstance(found, dict) else None
+    if not isinstance(details, dict) or details.get("ticker") != ticker:
+        raise VendorError(f"no details of {ticker} on {day} in {str(found)[:80]!r}: try again later")
+    return _detailed([details])
+
+
+def _detailed(records: list[dict[str, Any]]) -> pl.DataFrame:
+    told = flatten(records, _DETAILS)
+    codes = told["sic_code"].cast(pl.Int32, strict=False)
+    if (lost := told.filter(codes.is_null() & told["sic_code"].is_not_null())).height:
+        raise VendorError(f"sic_code is no number in {lost.row(0)}: report it to the vendor")
+    return told.with_columns(codes)

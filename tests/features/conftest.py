@@ -94,7 +94,15 @@ def facts(options):
         "own_index": index.with_columns(own_vix=pl.Series(rng.uniform(0.1, 0.4, len(DAYS)))),
         "news": news,
         "earnings": pl.DataFrame({"underlying": "AAPL", "available_at": told, "report_at": report}),
+        "classifications": _sectors(),
     }
+
+
+def _sectors():
+    """Everyone is in one sector until QQQ leaves it, in the middle of the afternoon of a late session."""
+    rows = [(name, DAYS[0].open_ns, 6.0) for name in ("AAPL", "MSFT", "QQQ", "SPY")]
+    rows.append(("QQQ", DAYS[-4].open_ns + 5 * 3600 * 10**9, 9.0))
+    return pl.DataFrame(rows, schema=["underlying", "available_at", "sector"], orient="row")
 
 
 @pytest.fixture

@@ -126,6 +126,19 @@ def test_options_joined_by_date_are_caught(bars, options):
     assert verdicts[1].source.columns == ("atm_iv",)
 
 
+def test_sectors_known_before_they_were_told_are_caught(bars, facts):
+    def by_date(tables, names):
+        told = tables["classifications"]
+        early = told.with_columns(pl.col("available_at") - 14 * 86_400 * 10**9)
+        return build(tables["bars"], {"classifications": early}, names)
+
+    names = ["return_1", "sector_strength_13", "sector_performance_13"]
+    only = {"classifications": facts["classifications"]}
+    verdicts = _audit(bars, only, names, compute=by_date)
+    assert failed(verdicts) == tuple(names[1:])
+    assert (verdicts[1].source.table, verdicts[1].source.symbol) == ("classifications", "QQQ")
+
+
 def test_normalisation_across_the_whole_frame_is_caught(bars):
     def normalised(tables, names):
         found = build(tables["bars"], None, names)

@@ -47,6 +47,8 @@ def test_another_market_and_other_moments_give_the_same_answer():
         ("tomorrows_open_interest", "open_interest", ("open_interest",)),
         ("surface_by_date", "option_summaries", ("atm_iv",)),
         ("news_by_date", "news", ("tone",)),
+        ("sectors_of_today", "classifications", ("sic_code",)),
+        ("sector_by_filing_period", "classifications", ("sic_code",)),
         ("split_adjusted_level", "corporate_actions", ("split_from", "split_to")),
         ("session_mean_volume", "bars", ("volume",)),
         ("survivor_universe", "bars", ()),

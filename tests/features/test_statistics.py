@@ -39,7 +39,7 @@ def _panel(rng, *, moments=600, names=8, horizon=1, edge=0.0, memory=0.0):
 
 @pytest.mark.parametrize(("names", "memory", "horizon"), [(8, 0.0, 1), (8, 0.95, 10), (1, 0.95, 10)])
 def test_t_values_of_noise_are_calibrated_where_unadjusted_ones_are_not(names, memory, horizon):
-    shape = {"moments": 500, "names": names, "horizon": horizon, "memory": memory}
+    shape = {"moments": 250, "names": names, "horizon": horizon, "memory": memory}
     panels = (_panel(np.random.default_rng(seed), **shape) for seed in range(120))
     found = [information(values, returns, horizon) for values, returns in panels]
     false = np.mean([abs(each.t_value) > 1.96 for each in found])

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from features.worlds import World, changeable
+from features.worlds import OtherTables, World, changeable
 
 NOON = 1_000
 
@@ -69,3 +69,16 @@ def test_prices_stay_where_they_were(rows):
 def test_a_table_that_is_not_about_time_stays(rows):
     sectors = rows.select("underlying", "tone")
     assert World(NOON, "removed").of("sectors", sectors).equals(sectors)
+
+
+def test_tables_of_another_world_are_made_when_they_are_looked_at(monkeypatch):
+    made = []
+    monkeypatch.setattr(World, "of", lambda _, name, rows: made.append(name) or rows.head(1))
+    rows = pl.DataFrame({"asof": [1, 2]})
+    other = OtherTables({"bars": rows, "news": rows, "earnings": rows}, World(1, "removed"))
+    assert (len(other), list(other)) == (3, ["bars", "news", "earnings"])
+    assert [other["news"].height for _ in range(3)] == [1, 1, 1]
+    assert made == ["news"]
+    assert {**other, "bars": rows}["earnings"].height == 1
+    with pytest.raises(KeyError):
+        other["nothing"]

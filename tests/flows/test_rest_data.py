@@ -9,7 +9,13 @@ import pytest
 from flows import after_close, ingest, wiring
 from flows.settings import load
 from strikelake.calendar import et_ns
-from strikelake.errors import CalendarError, MissingCredentialsError
+from strikelake.errors import (
+    CalendarError,
+    MissingCredentialsError,
+    NotEntitledError,
+    VendorError,
+    VendorUnavailableError,
+)
 from strikelake.sandbox.clock import SandboxClock
 from strikelake.sandbox.config import SimulatorConfig
 from strikelake.sandbox.launch import start
@@ -54,9 +60,37 @@ def test_the_budget_is_that_of_the_account_s_tier(settings, monkeypatch):
 def test_reference_data_come_from_rest_where_no_folder_is_given(settings):
     lake = wiring.lake(settings)
     ingest._reference_from_rest.fn(lake, settings, date(2025, 1, 2), date(2025, 1, 3))
-    assert lake.tables() == ["corporate_actions", "news", "symbols", "treasury_yields"]
-    # Splits, yields, and for each of three tickers dividends, renames and news.
-    assert requests(settings) == 11
+    kept = ["classifications", "corporate_actions", "news", "symbols", "treasury_yields"]
+    assert lake.tables() == kept
+    # Splits, yields, and for each of three tickers dividends, renames, news, three quarters.
+    assert requests(settings) == 20
+    ingest._reference_from_rest.fn(lake, settings, date(2025, 1, 2), date(2025, 1, 3))
+    assert requests(settings) == 20 + 8  # what does not change is not asked for again
+
+
+@pytest.mark.parametrize("error", [NotEntitledError("403"), VendorError("sic_code is no number")])
+def test_ingestion_goes_on_without_sectors_and_says_so(settings, monkeypatch, caplog, error):
+    monkeypatch.setattr(ingest, "load_classifications", Refusal(error))
+    lake = wiring.lake(settings)
+    ingest._reference_from_rest.fn(lake, settings, date(2025, 1, 2), date(2025, 1, 3))
+    assert "classifications" not in lake.tables()
+    assert f"features without them are null: {error}" in caplog.text
+
+
+def test_a_vendor_that_is_away_is_asked_again(settings, monkeypatch):
+    monkeypatch.setattr(ingest, "load_classifications", Refusal(VendorUnavailableError("503")))
+    with pytest.raises(VendorUnavailableError):
+        ingest._reference_from_rest.fn(wiring.lake(settings), settings, date(2025, 1, 2), date(2025, 1, 3))
+
+
+class Refusal:
+    """Raises when it is called."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __call__(self, *_, **__):
+        raise self.error
 
 
 def test_after_the_close_the_day_is_kept(settings, sandbox):

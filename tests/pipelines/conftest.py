@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from pipelines.analytics import analyse
-from strikelake.calendar import NS_PER_MINUTE, et_ns, next_session, sessions
+from strikelake.calendar import NS_PER_MINUTE, et_ns, next_session, session, sessions
 from strikelake.contracts import OptionContract, expiry_ns
 from strikelake.lake.store import Lake
 from strikelake.pricing import american
@@ -145,7 +145,7 @@ def _split():
 
 @pytest.fixture(scope="session")
 def market_lake(tmp_path_factory):
-    """A lake to read from: bars of four tickers, a split, options of two, treasury yields."""
+    """A lake to read from: bars of four tickers, a split, sectors, options of two, treasury yields."""
     rng = np.random.default_rng(11)
     lake = Lake(tmp_path_factory.mktemp("market"))
     minutes = pl.concat([_minutes(rng, ticker) for ticker in TICKERS])
@@ -154,6 +154,7 @@ def market_lake(tmp_path_factory):
     put(lake, "stock_day_bars", _as_traded(days))
     put(lake, "option_day_bars", _options(days))
     lake.overwrite("corporate_actions", _split())
+    lake.overwrite("classifications", _sectors())
     lake.overwrite("treasury_yields", _yields().cast(dict(table("treasury_yields").columns)))
     return lake
 
@@ -232,6 +233,16 @@ def _told(rng, contracts):
             orient="row",
         ),
     }
+
+
+def _sectors():
+    """Everyone is filed under software until QQQ is known, from a late session on, to be a shop."""
+    first, later = DAYS[0], session(date(2025, 2, 14))
+    rows = [(first.date, name, "CS", 7372, first.open_ns) for name in TICKERS]
+    rows.append((date(2025, 1, 15), "QQQ", "CS", 5961, later.open_ns))
+    columns = ["date", "ticker", "security_type", "sic_code", "available_at"]
+    frame = pl.DataFrame(rows, schema=columns, orient="row").with_columns(asked_ns=None)
+    return frame.select(pl.col(name).cast(kind) for name, kind in table("classifications").columns.items())
 
 
 @pytest.fixture(scope="session")

@@ -84,16 +84,21 @@ def test_a_price_level_knows_the_splits_to_come(market_lake):
     assert (verdict.source.table, verdict.source.symbol) == ("corporate_actions", "MSFT")
 
 
-def test_a_table_joined_by_date_is_caught_through_the_lake(priced_lake, monkeypatch):
-    def at_the_open(*arguments, **more):
+@pytest.mark.parametrize(
+    ("name", "hours", "table"),
+    [("atm_iv", 6, "option_analytics"), ("sector_strength_13", 30 * 24, "classifications")],
+)
+def test_a_table_joined_by_date_is_caught_through_the_lake(priced_lake, monkeypatch, name, hours, table):
+    def by_date(*arguments, **more):
         found = read_facts(*arguments, **more)
-        early = pl.col("available_at") - 6 * 3600 * 10**9
+        early = pl.col("available_at") - hours * 3600 * 10**9
         return {name: rows.with_columns(early) for name, rows in found.items()}
 
-    monkeypatch.setattr(audit, "read_facts", at_the_open)
-    report = _run(priced_lake, names=["return_1", "atm_iv"], samples=6)
-    assert report.failed == ("atm_iv",)
-    assert report.verdicts[1].source.table == "option_analytics"
+    monkeypatch.setattr(audit, "read_facts", by_date)
+    chosen = {each: catalog()[each] for each in ("return_1", name)}
+    report = _run(priced_lake, features=chosen, samples=6)
+    assert report.failed == (name,)
+    assert report.verdicts[1].source.table == table
 
 
 def test_a_short_lookback_is_told_how_much_is_enough(priced_lake):

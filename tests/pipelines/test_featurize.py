@@ -82,6 +82,25 @@ def test_running_again_or_in_parts_gives_the_same_values(priced):
     )
 
 
+def test_a_company_that_moves_changes_its_peers_alone_and_only_from_then_on(priced):
+    names = ["return_1", "sector_strength_13"]
+    featurize(priced, START, END, bar="30m", names=names)
+    before = _wide(priced)
+    assert before.filter(pl.col("underlying") == "QQQ")["sector_strength_13"].null_count() == 2 * 13
+    day = date(2025, 2, 18)
+    moved = {"date": day, "ticker": "SPY", "sic_code": 5411, "available_at": session(day).open_ns}
+    row = pl.DataFrame([moved], schema=dict(table("classifications").columns))
+    priced.update("classifications", lambda rows: pl.concat([rows, row]))
+    report = featurize(priced, START, END, bar="30m", names=names)
+    assert report.computed == 4 * 13  # of the sector feature, of the one session that may know of it
+    after = _wide(priced)
+    past, last = pl.col("date") < day, pl.col("date") == day
+    assert after.filter(past).equals(before.filter(past))
+    assert after.filter(last)["return_1"].equals(before.filter(last)["return_1"])
+    peers = after.filter(last).filter(pl.col("sector_strength_13").is_not_null())["underlying"]
+    assert set(peers) == {"AAPL", "MSFT", "QQQ", "SPY"}
+
+
 def test_years_without_bars_between_sessions_are_no_obstacle(priced):
     _shift_copy(priced, date(2025, 2, 18), date(2023, 2, 21))
     steps = []

@@ -178,6 +178,8 @@ FACTS = {
     '"tickers": ["AAPL", "MSFT"], "insights": [{"ticker": "AAPL", "sentiment": "positive"}]}\n',
     "open_interest.csv": "date,ticker,open_interest\n2025-01-02,O:AAPL250117C00200000,12\n"
     "2025-01-03,O:AAPL250117C00200000,15\n",
+    "classifications.csv": "ticker,date,sic_code,security_type,known_date\n"
+    "AMZN,2025-01-02,5961,CS,\nAMZN,2025-01-03,7374,CS,2025-02-06\nSPY,2025-01-02,,ETF,\n",
 }
 
 
@@ -190,7 +192,8 @@ def facts(folder):
 
 
 def test_dated_facts_are_known_when_they_were_told(lake, facts):
-    assert load_reference(lake, facts).facts == {"earnings": 3, "news": 2, "open_interest": 2}
+    report = load_reference(lake, facts)
+    assert report.facts == {"earnings": 3, "news": 2, "open_interest": 2, "classifications": 3}
     reports = lake.scan("earnings").select("ticker", "date", "report_ns", "available_at").collect()
     assert reports.sort("ticker").rows() == [
         ("AAPL", date(2025, 1, 30), et_ns(date(2025, 1, 30), "16:00"), et_ns(date(2025, 1, 7), "09:30")),
@@ -210,6 +213,21 @@ def test_dated_facts_are_known_when_they_were_told(lake, facts):
         ("AAPL", 200.0, 12, et_ns(date(2025, 1, 3), "06:30")),
         ("AAPL", 200.0, 15, et_ns(date(2025, 1, 6), "06:30")),
     ]
+
+
+def test_a_sector_is_known_the_session_after_its_date_or_after_it_was_told(lake, facts):
+    load_reference(lake, facts)
+    rows = lake.scan("classifications").select("ticker", "date", "sic_code", "security_type", "available_at")
+    assert rows.collect().sort("ticker", "date").rows() == [
+        ("AMZN", date(2025, 1, 2), 5961, "CS", et_ns(date(2025, 1, 3), "09:30")),
+        ("AMZN", date(2025, 1, 3), 7374, "CS", et_ns(date(2025, 2, 7), "09:30")),
+        ("SPY", date(2025, 1, 2), None, "ETF", et_ns(date(2025, 1, 3), "09:30")),
+    ]
+    (facts / "classifications.csv").write_text(
+        "ticker,date,sic_code\nAMZN,2025-01-02,7372\nTSLA,2025-01-02,99\n"
+    )
+    assert load_reference(lake, facts).rejected == {"sic_code|min": 1}
+    assert sorted(lake.scan("classifications").collect()["sic_code"].drop_nulls()) == [7372, 7374]
 
 
 def test_dated_facts_again_replace_their_dates_and_leave_the_news_as_it_was_told(lake, facts):
@@ -236,6 +254,8 @@ def test_dated_facts_again_replace_their_dates_and_leave_the_news_as_it_was_told
         ("open_interest.csv", (",12", ",many"), "line 2: open_interest is 'many', which is no Int64"),
         ("earnings.csv", ("2025-01-30", "soon"), "line 2: report_date is 'soon', which is no Date"),
         ("earnings.csv", ("report_date", "day"), "earnings.csv lacks the columns report_date"),
+        ("classifications.csv", ("5961", "shop"), "line 2: sic_code is 'shop', which is no Int32"),
+        ("classifications.csv", ("sic_code", "sector"), "lacks the column sic_code: add it, empty for funds"),
     ],
 )
 def test_facts_that_cannot_be_read_are_refused(lake, facts, name, change, said):

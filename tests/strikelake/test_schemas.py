@@ -3,7 +3,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from strikelake.calendar import session
+from strikelake.calendar import et_ns, session
 from strikelake.errors import LakeError
 from strikelake.schemas import table, tables
 
@@ -171,6 +171,10 @@ SNAPSHOT = {
     "ts_ns": OPEN_NS,
     "available_at": OPEN_NS,
 }
+FILED = {
+    "date": DAY, "ticker": "AMZN", "security_type": "CS", "sic_code": 5961, "asked_ns": None,
+    "available_at": OPEN_NS,
+}  # fmt: skip
 SYMBOL = {"security": "WM", "ticker": "WMI", "first_date": DAY, "last_date": None, "available_at": OPEN_NS}
 
 
@@ -188,6 +192,19 @@ SYMBOL = {"security": "WM", "ticker": "WMI", "first_date": DAY, "last_date": Non
 )
 def test_snapshots_of_chains(changes, rules):
     assert broken("chain_snapshots", SNAPSHOT, **changes) == rules
+
+
+@pytest.mark.parametrize(
+    ("changes", "rules"),
+    [
+        ({}, {}),
+        ({"sic_code": None, "security_type": "ETF"}, {}),
+        ({"sic_code": 99}, {"sic_code|min": 1}),
+        ({"available_at": et_ns(DAY, "09:30") - 86_400 * 10**9}, {"known_on_its_date_or_later": 1}),
+    ],
+)
+def test_classifications(changes, rules):
+    assert broken("classifications", FILED, **changes) == rules
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from strikelake.calendar import et_ns
 from strikelake.sandbox import news
+from strikelake.sandbox.classifications import SIC_CODES, classifications
 from strikelake.sandbox.config import SimulatorConfig
 from strikelake.sandbox.flat_files import Folder
 from strikelake.sandbox.indices import fair_variance, index_minutes, volatility_index
@@ -16,6 +17,7 @@ from strikelake.sandbox.listings import list_contracts
 from strikelake.sandbox.open_interest import open_interest
 from strikelake.sandbox.paths import stock_paths
 from strikelake.sandbox.simulator import simulate, simulate_session
+from strikelake.sandbox.universe import STOCKS
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +110,20 @@ def test_only_what_is_announced_is_told(tmp_path):
     assert tables["tickers"]["type"].to_list() == ["CS", "CS", "ETF", "INDEX", "INDEX"]
     lines = (tmp_path / "reference" / "news.jsonl").read_text().splitlines()
     assert all(json.loads(line)["tickers"] for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("sessions", "codes"),
+    [(19, [("AMZN", 5961), ("SPY", None)]), (20, [("AMZN", 5961), ("AMZN", 7374), ("SPY", None)])],
+)
+def test_a_company_that_moves_is_told_once_it_has(sessions, codes):
+    config = SimulatorConfig(symbols=("AMZN", "SPY"), sessions=sessions)
+    today = stock_paths(config).sessions[-1].date
+    found = classifications(config, date(1990, 1, 2), today)
+    assert found.select("ticker", "sic_code").rows() == codes
+    assert set(found["security_type"]) == {"CS", "ETF"}
+
+
+def test_every_company_of_the_market_has_a_code_and_no_fund_has_one():
+    companies = {stock.ticker for stock in STOCKS if not stock.fund}
+    assert set(SIC_CODES) == companies

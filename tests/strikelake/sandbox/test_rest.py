@@ -332,6 +332,8 @@ def test_a_small_plan_has_no_data_of_the_day(sandbox):
         ("/v3/reference/options/contracts/O:SPY250117C00000001", 404),
         ("/v3/snapshot/options/SPY/O:AAPL250117C00245000", 404),
         ("/v3/reference/tickers/NONE", 404),
+        ("/v3/reference/tickers/SPY?date=1989-12-29", 404),
+        ("/v3/reference/tickers/SPY?date=soon", 400),
         ("/v2/snapshot/locale/us/markets/stocks/tickers/NONE", 404),
         ("/v1/indicators/hma/SPY", 404),
         ("/v1/indicators/sma/SPY?window=0", 400),

@@ -92,6 +92,8 @@ def test_what_has_no_pages_is_checked_too(vendor, data, answer):
             ask(data.connection)
     with pytest.raises(VendorError, match=r"damaged page|no events of META"):
         rest_reference.ticker_changes(data.connection, "META")
+    with pytest.raises(VendorError, match=r"damaged page|no details of META on 2025-01-02"):
+        rest_reference.ticker_details(data.connection, "META", date(2025, 1, 2))
 
 
 def test_news_carries_the_rating_of_each_ticker(vendor, data):

@@ -136,6 +136,12 @@ def test_changes_of_a_ticker(connection):
     assert found["figi"].unique().to_list() == ["BBG000MM2P62"]
 
 
+def test_details_of_a_ticker_on_a_date(connection, server):
+    found = rest_reference.ticker_details(connection, "AAPL", date(2020, 10, 1))
+    assert found.rows() == [("AAPL", "CS", 3571)]
+    assert "date=2020-10-01" in server.asked[0]
+
+
 def test_indicators(connection, server):
     span = date(2016, 11, 1), date(2016, 11, 5)
     ema = rest_indicators.indicator(connection, "ema", "AAPL", *span, window=5)
