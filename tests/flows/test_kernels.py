@@ -32,7 +32,7 @@ def child(monkeypatch, tmp_path):
 
     @contextmanager
     def process(command, *, log):
-        assert command[-2:] == ["-m", "strikelake.pricing.warm"]
+        assert command[-2:] == ["-m", "flows.kernels"]
         assert log == tmp_path / "kernels.log"
         yield made
 
