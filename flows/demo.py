@@ -61,7 +61,8 @@ def run_demo(sandbox: RunningSandbox, began: float, console: Console) -> None:
         found = facts.of(done, traded)
         (folder / "summary.json").write_text(json.dumps(found, indent=1))
         console.print(tables.summary(done, traded, seconds))
-        console.print(tables.whereabouts(done.backtested.page, digest(found)), soft_wrap=True)
+        where = (done.backtested.page, folder / "lake", sandbox.last_session)
+        console.print(tables.whereabouts(*where, digest(found)), soft_wrap=True)
 
 
 def digest(content: Mapping[str, Any]) -> str:

@@ -47,7 +47,7 @@ def ready() -> None:
     child = _ASIDE.get()
     if child is None or child.poll() is not None:
         return
-    step = progress.advance("compiling")
+    step = progress.advance("compiling (first run)")
     step(0, 1)
     child.wait()
     step(1, 1)

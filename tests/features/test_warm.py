@@ -1,25 +1,26 @@
-"""The warm-up leaves no kernel to compile for whoever computes features next."""
+"""The warm-up leaves nothing to compile for whoever computes features next, of a history or of one moment."""
 
-import numpy as np
-import pytest
+import polars as pl
 
 from features import kernels, recursions
+from features.bars import COLUMNS
+from features.catalog import build, build_at
+from features.planted_market import planted_market
 from features.warm import compile_kernels
-from strikelake.compiled import njit
-
-DISPATCHER = type(njit()(lambda: None))
 
 
-@pytest.mark.parametrize("module", [kernels, recursions])
-def test_every_kernel_is_compiled_once_and_for_arrays_of_the_lake(module):
+def compiled():
+    """Return how many signatures each kernel was compiled for."""
+    found = {**vars(kernels), **vars(recursions)}
+    return {name: len(each.signatures) for name, each in found.items() if hasattr(each, "signatures")}
+
+
+def test_features_of_a_history_and_of_one_moment_compile_nothing_more():
     compile_kernels()
-    found = {name: each for name, each in vars(module).items() if isinstance(each, DISPATCHER)}
-    assert len(found) > 3
-    assert {name: len(each.signatures) for name, each in found.items()} == dict.fromkeys(found, 1)
-
-
-def test_arrays_of_floats_need_no_other_signature():
-    compile_kernels()
-    before = list(kernels.sums.signatures)
-    kernels.sums(np.arange(5.0), 2, 1.0)
-    assert kernels.sums.signatures == before
+    before = compiled()
+    bars = planted_market(seed=1)["bars"].with_columns(segment=pl.lit(0, dtype=COLUMNS["segment"]))
+    build(bars, None, threads=2)
+    build_at(bars, None, bars["asof"].max())
+    assert compiled() == before
+    assert before["relative_strength"] == 1
+    assert before["moments"] >= 1
