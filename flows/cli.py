@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -107,16 +108,23 @@ def demo(
 
       strikelake demo --seed 11
     """
-    from flows import kernels
+    from flows import kernels, local_market
+    from flows.runtime import prefect_api
     from flows.settings import load
 
+    settings = load()
+    market, began = settings.path("data/demo/market"), time.perf_counter()
     with (
-        kernels.compiled_aside(load(), "data/demo/kernels.log"),
-        _running(None, verbose=verbose, home="data/demo/prefect"),
+        kernels.compiled_aside(settings, "data/demo/kernels.log"),
+        prefect_api(settings, home="data/demo/prefect", verbose=verbose) as ready,
+        _bars(),
+        # Prefect's server starts meanwhile.
+        local_market.served(market, seed=seed, sessions=sessions) as sandbox,
     ):
         from flows.demo import run_demo
 
-        run_demo(seed=seed, sessions=sessions, console=Console())
+        ready()
+        run_demo(sandbox, began, Console())
 
 
 @app.command()
@@ -322,14 +330,15 @@ def up(
 
 
 @contextmanager
-def _running(lake: str | None, *, verbose: bool, home: str = "data/prefect/private") -> Iterator[None]:
+def _running(lake: str | None, *, verbose: bool) -> Iterator[None]:
     """Give flows an API to report to, draw progress bars, and keep Prefect quiet unless asked."""
     from flows.runtime import prefect_api
     from flows.settings import load
 
     if lake is not None:
         os.environ["STRIKELAKE_LAKE__ROOT"] = lake if "://" in lake else str(Path(lake).resolve())
-    with prefect_api(load(), home=home, verbose=verbose), _bars():
+    with prefect_api(load(), home="data/prefect/private", verbose=verbose) as ready, _bars():
+        ready()
         yield
 
 

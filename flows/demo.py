@@ -10,7 +10,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from flows.local_market import served, variables
+from flows.local_market import variables
 from flows.settings import NAMED_VARIABLES, load
 
 if TYPE_CHECKING:
@@ -19,12 +19,23 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from strikelake.sandbox.launch import RunningSandbox
 
-def run_demo(*, seed: int, sessions: int, console: Console) -> None:
-    """Simulate, serve, ingest, price, train, backtest and trade; print a summary and where to look further.
 
-    What earlier demos left below `data/demo` is removed, the simulated market is kept where seed and sessions
-    are the same; models go into the MLflow experiment `strikelake-demo`.
+def run_demo(sandbox: RunningSandbox, began: float, console: Console) -> None:
+    """Ingest, price, train, backtest and trade; print a summary and where to look further.
+
+    What earlier demos left below `data/demo` is removed but for the simulated market; models go into the
+    MLflow experiment `strikelake-demo`.
+
+    Parameters
+    ----------
+    sandbox
+        The local market.
+    began
+        When the demo did, as `time.perf_counter` says: it counts the seconds since.
+    console
+        Where to print.
     """
     from flows import facts, tables
     from flows.live_trade import live_trade
@@ -34,11 +45,7 @@ def run_demo(*, seed: int, sessions: int, console: Console) -> None:
     folder = settings.path("data/demo")
     for name in ("lake", "reports", "journal", "requests.db", "summary.json"):
         _remove(folder / name)
-    began = time.perf_counter()
-    with (
-        served(folder / "market", seed=seed, sessions=sessions) as sandbox,
-        _environment(variables(sandbox, folder)),
-    ):
+    with _environment(variables(sandbox, folder)):
         console.print(
             f"local market: {sandbox.first_session} to {sandbox.last_session} as flat files, "
             f"{sandbox.live_session} live"
@@ -54,7 +61,8 @@ def run_demo(*, seed: int, sessions: int, console: Console) -> None:
         found = facts.of(done, traded)
         (folder / "summary.json").write_text(json.dumps(found, indent=1))
         console.print(tables.summary(done, traded, seconds))
-        console.print(tables.whereabouts(done.backtested.page, digest(found)), soft_wrap=True)
+        where = (done.backtested.page, folder / "lake", sandbox.last_session)
+        console.print(tables.whereabouts(*where, digest(found)), soft_wrap=True)
 
 
 def digest(content: Mapping[str, Any]) -> str:

@@ -157,7 +157,7 @@ def _classifications_from_rest(
 def _ingest(
     settings: Settings, flat_files: Path | None, datasets: tuple[Dataset, ...], span: tuple[date, date]
 ) -> IngestReport:
-    advance = progress.advance("flat files")
+    advance = progress.advance("flat files" if len(datasets) > 1 else datasets[0].replace("_", " "))
     report = pipeline.ingest(
         wiring.lake(settings),
         wiring.flat_files(settings, flat_files),

@@ -1,4 +1,4 @@
-"""The kernels of prices, compiled before they are needed."""
+"""The kernels of prices and features, compiled before they are needed: `python -m flows.kernels`."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _ASIDE: ContextVar[subprocess.Popen[bytes] | None] = ContextVar("compiling", def
 def compiled_aside(settings: Settings, log: str) -> Iterator[None]:
     """Compile in a process of its own as long as the context lasts; `ready` waits for it.
 
-    On a fresh clone this takes most of a minute of one core, which the first session priced would wait for.
-    What numba keeps already is only loaded.
+    On a fresh clone this takes more than a minute of one core, which the first session priced and the first
+    features would wait for. What numba keeps already is only loaded.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def compiled_aside(settings: Settings, log: str) -> Iterator[None]:
         File below the project's home that gets what the process prints. That it fails costs time only:
         whoever needs a kernel compiles it then.
     """
-    with process([sys.executable, "-m", "strikelake.pricing.warm"], log=settings.path(log)) as child:
+    with process([sys.executable, "-m", "flows.kernels"], log=settings.path(log)) as child:
         token = _ASIDE.set(child)
         try:
             yield
@@ -47,7 +47,19 @@ def ready() -> None:
     child = _ASIDE.get()
     if child is None or child.poll() is not None:
         return
-    step = progress.advance("compiling")
+    step = progress.advance("compiling (first run)")
     step(0, 1)
     child.wait()
     step(1, 1)
+
+
+def _compile() -> None:
+    from features import warm as features
+    from strikelake.pricing import warm as pricing
+
+    pricing.compile_kernels()
+    features.compile_kernels()
+
+
+if __name__ == "__main__":
+    _compile()

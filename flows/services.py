@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from strikelake.errors import ServiceError
@@ -64,9 +65,40 @@ def process(
         _stop(child)
 
 
+@dataclass(frozen=True, slots=True)
+class Starting:
+    """A server that was started and may not answer yet.
+
+    Attributes
+    ----------
+    url
+        Of its API.
+    log
+        File that has what it printed.
+    process
+        It.
+    """
+
+    url: str
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    def ready(self) -> None:
+        """Return once it answers; see `wait_for`."""
+        wait_for(f"{self.url}/health", self.process, self.log)
+
+
 @contextmanager
 def prefect_server(home: Path, *, port: int | None = None, services: bool = False) -> Iterator[str]:
-    """Run a Prefect server and yield its API URL.
+    """Run a Prefect server, wait until it answers and yield its API URL; see `starting_prefect`."""
+    with starting_prefect(home, port=port, services=services) as server:
+        server.ready()
+        yield server.url
+
+
+@contextmanager
+def starting_prefect(home: Path, *, port: int | None = None, services: bool = False) -> Iterator[Starting]:
+    """Run a Prefect server, which takes 5 to 15 seconds to answer: there is other work meanwhile.
 
     Parameters
     ----------
@@ -80,7 +112,7 @@ def prefect_server(home: Path, *, port: int | None = None, services: bool = Fals
     Raises
     ------
     ServiceError
-        When the port is taken or the server does not answer; names the log.
+        When the port is taken.
     """
     port = port or free_port()
     refuse_taken(port, "Prefect")
@@ -96,8 +128,7 @@ def prefect_server(home: Path, *, port: int | None = None, services: bool = Fals
     if not services:
         command.append("--no-services")
     with process(command, log=log, env=environment) as child:
-        wait_for(f"{url}/health", child, log)
-        yield url
+        yield Starting(url, log, child)
 
 
 @contextmanager

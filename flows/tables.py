@@ -11,6 +11,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date
 
     from rich.console import RenderableType
 
@@ -143,15 +144,22 @@ def summary(done: Research, traded: SessionReport, seconds: float) -> Table:
     return table
 
 
-def whereabouts(report: Path, digest: str) -> str:
-    """Show where to look further."""
-    here = Path.cwd()
-    page = report.relative_to(here) if report.is_relative_to(here) else report
+def whereabouts(report: Path, lake: Path, session: date, digest: str) -> str:
+    """Show where to look further: the report's page, and commands on the lake and its last session."""
+    command, held = ".venv/bin/strikelake", f"--lake {_from_here(lake)}"
     return (
-        f"report      {page}\n"
-        "MLflow UI   .venv/bin/strikelake up, then http://127.0.0.1:5000 (experiment strikelake-demo)\n"
-        f"fingerprint {digest}, equal for equal metrics and orders"
+        f"report       {_from_here(report)}\n"
+        f"look further {command} surface AAPL --date {session} {held} --open\n"
+        f"             {command} features stats {held}\n"
+        f"             {command} lake status {held}\n"
+        f"MLflow UI    {command} up, then http://127.0.0.1:5000 (experiment strikelake-demo)\n"
+        f"fingerprint  {digest}, equal for equal metrics and orders"
     )
+
+
+def _from_here(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _measured(report: Backtested) -> Iterator[tuple[str, str]]:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from strikelake.lake.store import Lake
 
+    Frames = Mapping[str, pl.DataFrame]
+    """A session's rows by table."""
+
 METHOD = "raw SVI 1, Cboe VIX 1"
 """Goes up when the same inputs would give other rows."""
 
@@ -32,6 +35,7 @@ RANK_SESSIONS = 252
 
 _CLOSES = pl.Schema({"underlying": pl.String, "date": pl.Date, "atm_iv_30d": pl.Float64})
 _TABLES = ("smiles", "surfaces", "volatility_indices")
+_SESSIONS_A_COMMIT = 21  # a commit takes as long as the slices of a day's closes
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +115,24 @@ def build_surfaces(
     closes = _known_closes(lake, days[0], bar)
     realized = Realized(lake, days[0], days[-1])
     counts: dict[str, dict[str, int]] = {name: {} for name in _TABLES}
+    waiting: dict[date, tuple[Frames, Inputs]] = {}
     computed = skipped = gaps = 0
     for done, day in enumerate(days, 1):
         inputs = _inputs(lake, day, closes)
+        rows = None
         if not again and unchanged(lake, "surfaces", bar, {day: inputs}):
             skipped += 1
         else:
             frames = _session_frames(lake, day, bar, closes, realized, rates_default, threads)
             if frames["surfaces"].height:
                 computed += 1
-                _store(lake, day, bar, frames, inputs)
+                waiting[day], rows = (frames, inputs), frames["surfaces"]
                 gaps += int((frames["smiles"]["calendar_gap"] > 0.0).sum())
                 _count(counts, frames)
-        closes = _advanced(lake, day, bar, closes)
+        if waiting and (len(waiting) == _SESSIONS_A_COMMIT or day == days[-1]):
+            _store(lake, bar, waiting)
+            waiting.clear()
+        closes = _advanced(day, closes, _stored(lake, day, bar) if rows is None else rows)
         if progress is not None:
             progress(done, len(days))
     return SurfaceReport(
@@ -139,7 +148,7 @@ def _session_frames(
     realized: Realized,
     rates_default: float,
     threads: int,
-) -> dict[str, pl.DataFrame]:
+) -> Frames:
     opened = session(day)
     priced = lake.scan("option_analytics", day, day).filter(pl.col("bar") == bar).collect()
     rows = at_decisions(priced, opened, bar)
@@ -160,18 +169,21 @@ def _session_frames(
     }
 
 
-def _store(lake: Lake, day: date, bar: str, frames: Mapping[str, pl.DataFrame], inputs: Inputs) -> None:
+def _store(lake: Lake, bar: str, waiting: Mapping[date, tuple[Frames, Inputs]]) -> None:
+    """Make the rows of sessions those of this bar on their dates; rows of other bars stay."""
+    method = next(iter(waiting.values()))[1].method
     versions = [
         lake.update(
             name,
-            _replacing(bar, frames[name]),
-            days=[day],
-            source=f"surfaces {bar}; {inputs.method}",
+            _replacing(bar, pl.concat([frames[name] for frames, _ in waiting.values()])),
+            days=list(waiting),
+            source=f"surfaces {bar}; {method}",
         )
         for name in _TABLES
         if name != "volatility_indices" or bar == "quote"
     ]
-    record(lake, "surfaces", bar, [(day, inputs, frames["surfaces"].height)], versions[1])
+    made = [(day, inputs, frames["surfaces"].height) for day, (frames, inputs) in waiting.items()]
+    record(lake, "surfaces", bar, made, versions[1])
 
 
 def _replacing(bar: str, rows: pl.DataFrame) -> Callable[[pl.DataFrame], pl.DataFrame]:
@@ -192,12 +204,16 @@ def _known_closes(lake: Lake, day: date, bar: str) -> pl.DataFrame:
     return _last(rows.filter(pl.col("bar") == bar).collect())
 
 
-def _advanced(lake: Lake, day: date, bar: str, closes: pl.DataFrame) -> pl.DataFrame:
-    """Return the closes as the session after `day` knows them."""
+def _stored(lake: Lake, day: date, bar: str) -> pl.DataFrame:
+    """Return the surfaces that the lake has of a session."""
     try:
-        rows = lake.scan("surfaces", day, day).filter(pl.col("bar") == bar).collect()
+        return lake.scan("surfaces", day, day).filter(pl.col("bar") == bar).collect()
     except EmptyLakeError:
-        return closes
+        return pl.DataFrame(schema=table("surfaces").columns)
+
+
+def _advanced(day: date, closes: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the closes as the session after `day` knows them, given the surfaces of `day`."""
     oldest = sessions_before(day + timedelta(days=1), RANK_SESSIONS - 1)
     return pl.concat([closes.filter(pl.col("date") >= oldest, pl.col("date") != day), _last(rows)])
 
@@ -207,7 +223,7 @@ def _last(rows: pl.DataFrame) -> pl.DataFrame:
     return latest.select(*_CLOSES)
 
 
-def _count(counts: dict[str, dict[str, int]], frames: Mapping[str, pl.DataFrame]) -> None:
+def _count(counts: dict[str, dict[str, int]], frames: Frames) -> None:
     for name, column in zip(_TABLES, ("status", "reason", "reason"), strict=True):
         for status, rows in frames[name][column].fill_null("").value_counts().iter_rows():
             counts[name][status] = counts[name].get(status, 0) + rows

@@ -10,7 +10,7 @@ import warnings
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from typing import Protocol
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -166,13 +166,19 @@ def _by_date(year: int) -> dict[date, Session]:
 @cache
 def _year(year: int) -> tuple[Session, ...]:
     """Return a year's sessions; the schedule is a constant of the calendar library, so it is kept."""
-    import pandas_market_calendars
-
     with warnings.catch_warnings():
         # The library has not followed pandas 3 everywhere; its warnings are not the user's to mend.
         warnings.simplefilter("ignore")
-        schedule = pandas_market_calendars.get_calendar("NYSE").schedule(f"{year}-01-01", f"{year}-12-31")
+        schedule = _exchange().schedule(f"{year}-01-01", f"{year}-12-31")
         opens = schedule["market_open"].dt.as_unit("ns").astype("int64")
         closes = schedule["market_close"].dt.as_unit("ns").astype("int64")
         days = [stamp.date() for stamp in schedule.index]
     return tuple(Session(d, int(o), int(c)) for d, o, c in zip(days, opens, closes, strict=True))
+
+
+@cache
+def _exchange() -> Any:
+    """Return the exchange's calendar, whose first schedule takes five times as long as its others."""
+    import pandas_market_calendars
+
+    return pandas_market_calendars.get_calendar("NYSE")

@@ -16,6 +16,9 @@ solves the equation of V, and where V is the exercise value it is what is left o
 All rows of the matrix are the same, and so, but for a few at the far end, are the pivots of its elimination:
 taking their limit everywhere changes the values there by less than what is left out beyond.
 
+Arrays are copied element by element: for a slice numba also compiles what would refuse another shape, message
+and all, which takes as long as the rest of this module.
+
 Sources: J. Crank and P. Nicolson, 1947; R. Rannacher, "Finite element solution of diffusion problems with
 irregular data", 1984, for the implicit half steps at expiration; M. Brennan and E. Schwartz, "The valuation
 of American put options", Journal of Finance 1977, for exercise inside the elimination; R. Merton, "Theory of
@@ -112,7 +115,9 @@ def _pay(left: float, moved: Any, least: Any, before: Any, state: Any) -> None:
     """Put an ex-date: what holds just before is what holds at the spot that is left, or exercise."""
     for kind in range(3):
         value = state[kind]
-        before[:] = value
+        for i in range(POINTS):
+            for k in range(LANES):
+                before[i, k] = value[i, k]
         for k in range(LANES):
             whole = floor(moved[k])
             f = moved[k] - whole
@@ -127,7 +132,9 @@ def _pay(left: float, moved: Any, least: Any, before: Any, state: Any) -> None:
                         a * before[j - 1, k] + b * before[j, k] + c * before[j + 1, k] + d * before[j + 2, k]
                     )
     american, sooner = state[_AMERICAN], state[_SOONER]
-    before[:] = american - least
+    for i in range(POINTS):
+        for k in range(LANES):
+            before[i, k] = american[i, k] - least[i, k]
     for i in range(POINTS):
         for k in range(LANES):
             gain, waits = before[i, k], 1.0 if before[i, k] > 0.0 else 0.0
@@ -212,8 +219,10 @@ def solve_grid(
             _hold(side, now, (1.0, 1.0 - shares[paid]), spot, held, ends)
             paid += 1
         while done < moments.size and stop == moments[done]:
-            tables[PREMIUM, done] = state[_AMERICAN] - state[_EUROPEAN]
-            tables[SOONER, done] = state[_SOONER]
+            for i in range(POINTS):
+                for k in range(LANES):
+                    tables[PREMIUM, done, i, k] = state[_AMERICAN, i, k] - state[_EUROPEAN, i, k]
+                    tables[SOONER, done, i, k] = state[_SOONER, i, k]
             done += 1
 
 

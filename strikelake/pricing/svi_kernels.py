@@ -170,7 +170,8 @@ def _search(
     """Search (m, ln sigma) by Nelder and Mead from the slice in `out`; write the best, return its error."""
     size = 0.1 * (box[1] - box[0])
     x, f = np.empty((3, 2)), np.empty(3)
-    x[:, 0], x[:, 1] = out[3], np.log(out[4])
+    for i in range(3):
+        x[i, 0], x[i, 1] = out[3], np.log(out[4])
     x[1, 0] += size
     x[2, 1] += 0.4
     for i in range(3):
@@ -212,7 +213,8 @@ def _start(k: FloatArray, w: FloatArray, weight: FloatArray, box: FloatArray, ou
             error = _candidate(k, w, weight, m, np.exp(log_sigma), 0.0, trial)
             if error < least:
                 least = error
-                out[:] = trial
+                for p in range(5):  # a slice would compile numba's messages about shapes too
+                    out[p] = trial[p]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

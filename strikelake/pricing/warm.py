@@ -9,8 +9,7 @@ def compile_kernels() -> None:
     """Call each compiled function of this package once, on a few rows.
 
     The first call after an install compiles for some tens of seconds and leaves the result beside the
-    sources, or in NUMBA_CACHE_DIR; from then on this takes less than a second. It can be done in a process of
-    its own: `python -m strikelake.pricing.warm`.
+    sources, or in NUMBA_CACHE_DIR; from then on this takes less than a second.
     """
     from strikelake.pricing import american, chain, european
     from strikelake.pricing.options import Chain, Options
@@ -27,7 +26,3 @@ def compile_kernels() -> None:
     chain.analyse([4.0, 2.0], Chain(*market, 0, terms))
     moneyness = np.linspace(-0.2, 0.2, 9)
     fit(moneyness, 0.01 + 0.1 * moneyness**2, np.ones(9), np.array([0, 9]))
-
-
-if __name__ == "__main__":
-    compile_kernels()

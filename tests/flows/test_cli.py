@@ -37,7 +37,7 @@ HEADER = "ticker,volume,open,close,high,low,window_start,transactions"
 
 def strikelake(monkeypatch, capsys, *arguments):
     """Run a command in this process; return its exit code and what it printed."""
-    monkeypatch.setattr(runtime, "prefect_api", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(runtime, "prefect_api", lambda *_, **__: nullcontext(lambda: None))
     monkeypatch.setattr(sys, "argv", ["strikelake", *map(str, arguments)])
     with pytest.raises(SystemExit) as ended:
         cli.main()

@@ -13,7 +13,7 @@ from flows import cli, runtime
 def run(monkeypatch, capsys):
     def command(*arguments):
         monkeypatch.setenv("COLUMNS", "160")
-        monkeypatch.setattr(runtime, "prefect_api", lambda *_, **__: nullcontext())
+        monkeypatch.setattr(runtime, "prefect_api", lambda *_, **__: nullcontext(lambda: None))
         monkeypatch.setattr(sys, "argv", ["strikelake", "features", *map(str, arguments)])
         code = 0
         try:

@@ -32,7 +32,7 @@ def child(monkeypatch, tmp_path):
 
     @contextmanager
     def process(command, *, log):
-        assert command[-2:] == ["-m", "strikelake.pricing.warm"]
+        assert command[-2:] == ["-m", "flows.kernels"]
         assert log == tmp_path / "kernels.log"
         yield made
 
@@ -47,7 +47,7 @@ def test_who_needs_kernels_waits_once_and_says_so(child, settings, monkeypatch):
         assert child.waits == 0
         kernels.ready()
         kernels.ready()
-    assert (child.waits, steps) == (1, [("compiling", 0, 1), ("compiling", 1, 1)])
+    assert (child.waits, steps) == (1, [("compiling (first run)", 0, 1), ("compiling (first run)", 1, 1)])
 
 
 def test_nobody_waits_where_nothing_is_compiled(child, settings):
