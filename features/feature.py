@@ -166,9 +166,9 @@ def _declared(
     inputs = _inputs(function, settings)
     made = tuple(
         shared(
-            name=(name or function.__name__).format(**chosen),
+            name=_named(name or function.__name__, chosen),
             inputs=inputs,
-            lookback=lookback if isinstance(lookback, int) else _told(lookback, chosen),
+            lookback=_told(lookback, chosen) if callable(lookback) else lookback,
             compute=partial(_call, function, inputs, chosen),
             doc=inspect.getdoc(function) or "",
             function=function,
@@ -177,6 +177,16 @@ def _declared(
         for chosen in _choices(settings)
     )
     return Definition(function, made)
+
+
+def _named(name: str, settings: Mapping[str, float]) -> str:
+    try:
+        return name.format(**settings)
+    except (KeyError, IndexError, ValueError) as error:
+        raise TypeError(
+            f"the name {name!r} cannot be filled in with {', '.join(settings) or 'no settings'}: "
+            "put settings into braces, as in return_{bars}"
+        ) from error
 
 
 def _call(

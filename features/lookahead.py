@@ -93,7 +93,10 @@ def audit_lookahead(
             board.compare(kind, asof, expected, other)
         if progress is not None:
             progress(done, len(moments))
-    return board.verdicts(source=lambda name, findings: _trace(subject, name, findings, moments, seed))
+    return board.verdicts(
+        source=lambda name, findings: _trace(subject, name, findings, moments, seed),
+        advice=lambda name, findings: _unsteady(subject, name, findings),
+    )
 
 
 def _values(
@@ -112,12 +115,21 @@ def _values(
     return {key: value for name in wanted for key, value in _values(subject, world, [name], errors).items()}
 
 
-def describe(error: Exception, world: World) -> str:
+def describe(error: Exception, world: World | None = None) -> str:
     """Return an exception in one line: what, where in the feature's own code, and in which world."""
     calls = [call for call in extract_tb(error.__traceback__) if "site-packages" not in call.filename]
     where = f" ({calls[-1].filename}:{calls[-1].lineno})" if calls else ""
-    when = "" if world.kind == "recorded" else f" once later rows are {world.kind}"
+    when = "" if world is None or world.kind == "recorded" else f" once later rows are {world.kind}"
     return f"{type(error).__name__}: {error}{where}{when}"
+
+
+def _unsteady(subject: Subject, name: str, findings: Sequence[Finding]) -> str | None:
+    """Return what to say of a feature that gives other values of the same rows."""
+    first = findings[0]
+    again = [_values(subject, World(first.asof), [name], {}).get((first.underlying, name)) for _ in range(2)]
+    if same(*again):
+        return None
+    return "computed twice from the same rows it gives two values: it is random, or keeps something in mind"
 
 
 def _trace(
@@ -132,12 +144,15 @@ def _trace(
         values = _values(subject, world, [name], {})
         return not same(values.get((first.underlying, name)), expected)
 
+    if differs(World(first.asof)):
+        return None  # it differs whatever the rows are
+
     # Changed rows tell which column is read; that a row exists at all shows only when it is removed.
     kinds: tuple[Kind, ...] = ("changed", "removed")
     for kind in kinds:
         for table, rows in subject.tables(first.asof).items():
             clock, world = clock_of(rows), World(first.asof, kind, table, seed=seed + number)
-            if clock is not None and differs(world):
+            if clock is not None and (rows[clock] > first.asof).any() and differs(world):
                 return _trace_row(rows, clock, world, differs)
     return None
 

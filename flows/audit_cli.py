@@ -10,6 +10,9 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from features.selftest import Trial
     from pipelines.audit import AuditReport
 
 audit_app = typer.Typer(
@@ -96,14 +99,16 @@ def audit(
     """Audit features on the lake."""
     from flows import audit_tables, progress, ranges, wiring
     from flows.settings import load
-    from pipelines.audit import audit_features, chosen
+    from pipelines.audit import audit_features
+    from pipelines.own_features import wanted
 
     settings = load()
     opened = wiring.lake(settings, lake)
     span = ranges.in_lake(opened, _date(start), _date(end))
+    names = ranges.symbols(opened, symbol, *span)
     width = ranges.bar(settings, opened, bar, *span)
     check = "lookback" if context.info_name == "lookback" else "lookahead"
-    features, names = chosen(feature, family, module)
+    features = wanted(feature, family, module)
     research = settings.research
     horizon = research.horizon_1d if width == "1d" else research.horizon_30m
     with progress.bars():
@@ -111,12 +116,12 @@ def audit(
             opened,
             check,
             features,
-            names,
+            list(features),
             *span,
             bar=width,
             samples=samples,
             seed=seed,
-            underlyings=symbol,
+            underlyings=names,
             horizon=horizon if check == "lookahead" else None,
             progress=progress.advance(check),
         )
@@ -153,15 +158,18 @@ def selftest(samples: Samples = 12, seed: Seed = 0) -> None:
 
 def _write(found: AuditReport, folder: Path) -> None:
     """Write the page, with what the audit catches among planted leaks."""
-    from features.selftest import selftest as run
-    from flows import progress
     from pipelines.audit_page import write_audit
 
-    with progress.bars():
-        advance = progress.advance("planted leaks")
-        trials = run(samples=_SAMPLES, progress=advance) if found.check == "lookahead" else ()
-    page = write_audit(folder, found, trials)
+    page = write_audit(folder, found, _planted() if found.check == "lookahead" else ())
     Console().print(f"report {page}", highlight=False, soft_wrap=True)
+
+
+def _planted() -> Sequence[Trial]:
+    from features.selftest import selftest as run
+    from flows import progress
+
+    with progress.bars():
+        return run(samples=_SAMPLES, progress=progress.advance("planted leaks"))
 
 
 def _date(moment: datetime | None) -> date | None:

@@ -114,6 +114,7 @@ def build(
     chosen = wanted(feature, family, module)
     opened = wiring.lake(settings, lake)
     span = ranges.in_lake(opened, _date(start), _date(end))
+    names = ranges.symbols(opened, symbol, *span)
     width = ranges.bar(settings, opened, bar, *span)
     with progress.bars():
         report = featurize(
@@ -121,7 +122,7 @@ def build(
             *span,
             bar=width,
             features=chosen,
-            underlyings=symbol,
+            underlyings=names,
             threads=os.cpu_count() or 1,
             progress=progress.advance("features"),
         )

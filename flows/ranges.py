@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from features.bars import width_minutes
@@ -11,6 +12,8 @@ from strikelake.calendar import et_date, previous_session, sessions
 from strikelake.errors import CalendarError, ConfigError, EmptyLakeError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flows.settings import Settings
     from strikelake.calendar import Clock
     from strikelake.lake.store import Lake
@@ -39,7 +42,11 @@ def in_lake(lake: Lake, start: date | None, end: date | None) -> tuple[date, dat
     ------
     EmptyLakeError
         When nothing has been ingested.
+    CalendarError
+        When `start` is after `end`.
     """
+    if start is not None and end is not None:
+        _in_order(start, end)
     span = start or date.min, end or date.max
     bars = ("stock_day_bars", "option_day_bars")
     found = sorted({day for table in bars for day in sessions_of(lake, table, *span)})
@@ -59,11 +66,38 @@ def checked(start: date, end: date) -> tuple[date, date]:
     CalendarError
         Naming what is wrong with it.
     """
-    if start > end:
-        raise CalendarError(f"the range starts on {start}, after it ends on {end}: swap --start and --end")
+    _in_order(start, end)
     if not sessions(start, end):
         raise CalendarError(f"there is no trading session from {start} to {end}: widen --start and --end")
     return start, end
+
+
+def _in_order(start: date, end: date) -> None:
+    if start > end:
+        raise CalendarError(f"the range starts on {start}, after it ends on {end}: swap --start and --end")
+
+
+def symbols(lake: Lake, wanted: Sequence[str] | None, start: date, end: date) -> list[str] | None:
+    """Return the underlyings asked for, or refuse one that the lake has no day bars of; None is all.
+
+    Raises
+    ------
+    EmptyLakeError
+        Naming the nearest there are.
+    """
+    if not wanted:
+        return None
+    bars = lake.scan("stock_day_bars", start, end, underlyings=wanted)
+    missing = sorted(set(wanted) - set(bars.collect()["ticker"]))
+    if not missing:
+        return list(wanted)
+    there = sorted(lake.scan("stock_day_bars", start, end).collect()["ticker"].unique())
+    near = {name: get_close_matches(name.upper(), there, n=1, cutoff=0.5) for name in missing}
+    meant = [name for names in near.values() for name in names]
+    raise EmptyLakeError(
+        f"the lake {lake.root} has no day bars of {', '.join(missing)} from {start} to {end}: "
+        + (f"did you mean {', '.join(meant)}?" if meant else "run `strikelake ingest` for them first")
+    )
 
 
 def bar(settings: Settings, lake: Lake, wanted: str | None, start: date, end: date) -> str:

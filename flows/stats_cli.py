@@ -69,6 +69,7 @@ def stats(
     chosen = wanted(feature, family, module)
     opened = wiring.lake(settings, lake)
     span = ranges.in_lake(opened, _date(start), _date(end))
+    names = ranges.symbols(opened, symbol, *span)
     width = ranges.bar(settings, opened, bar, *span)
     with progress.bars():
         found = feature_statistics(
@@ -77,7 +78,7 @@ def stats(
             *span,
             bar=width,
             horizons=horizon,
-            underlyings=symbol,
+            underlyings=names,
             progress=progress.advance("statistics"),
         )
     for shown in _shown(found):
@@ -109,7 +110,7 @@ def _shown(found: StatisticsReport) -> Iterator[RenderableType]:
         )
     for column in table.columns:
         column.no_wrap = True
-    table.padding = (0, 0, 0, 1)
+    table.padding = 0  # the names of the catalogue and three horizons just fit
     yield table
     for why, names in found.never_known.items():
         yield f"never known ({why}): {', '.join(names)}"

@@ -205,7 +205,7 @@ def empty(*columns: str) -> Table:
             column.removeprefix(">"),
             justify="right" if right else "left",
             overflow="fold",
-            no_wrap=index == 0,
+            no_wrap=right or index == 0,
         )
     return table
 

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from features import labels
 from features.bars import width_minutes
-from features.catalog import build, catalog, choose, null_reasons, sessions_of_history
+from features.catalog import build, null_reasons, sessions_of_history
 from features.context import needs
 from features.label_audit import audit_label
 from features.lookahead import audit_lookahead, draw
 from features.lookback import audit_lookback
 from features.verdicts import failed, merged
 from features.worlds import World
-from pipelines import own_features
 from pipelines.inputs import TABLES, read_facts
 from pipelines.other_lake import Held, OtherLake
 from pipelines.recall import bar_table, read_bars, sessions_before
@@ -24,7 +23,6 @@ from strikelake.errors import DatasetError, EmptyLakeError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import date
-    from pathlib import Path
 
     import polars as pl
 
@@ -205,33 +203,6 @@ def audit_features(
     verdicts = tuple(_explained(verdict, wanted, subject, moments[-1]) for verdict in verdicts)
     of_labels = () if horizon is None else _labels(subject, moments, horizon)
     return AuditReport(check, bar, moments, verdicts, of_labels)
-
-
-def chosen(
-    names: Collection[str] | None, families: Collection[str] | None, module: Path | None = None
-) -> tuple[Mapping[str, Feature], list[str]]:
-    """Return definitions, and which of them to audit: the names given, of the families given.
-
-    Parameters
-    ----------
-    names, families
-        What to audit; None is all.
-    module
-        A Python file of the user's own features, which are then audited in the place of the catalogue.
-
-    Raises
-    ------
-    FeatureError
-        When a name is unknown, or the file does not run or declares no feature.
-    DatasetError
-        When a family is unknown.
-    """
-    known = catalog() if module is None else own_features.load(module)
-    there = sorted({feature.family for feature in known.values()})
-    if unknown := ", ".join(sorted(set(families or ()) - set(there))):
-        raise DatasetError(f"there is no family {unknown}: families are {', '.join(there)}")
-    wanted = choose(list(names) if names else None, known)
-    return known, [name for name, feature in wanted.items() if feature.family in (families or there)]
 
 
 def _explained(verdict: Verdict, features: Mapping[str, Feature], subject: LakeSubject, asof: int) -> Verdict:

@@ -10,17 +10,19 @@ import polars as pl
 from features import engine
 from features.bars import width_minutes
 from features.catalog import choose
+from features.lookahead import describe
 from features.panel import Panel
 from pipelines.freshness import Freshness
 from pipelines.inputs import read_inputs
 from pipelines.recall import bar_table
-from strikelake.errors import EmptyLakeError
+from strikelake.errors import EmptyLakeError, FeatureError
 from strikelake.schemas import table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import date
 
+    from features.facts import Facts
     from features.feature import Feature
     from pipelines.inputs import Inputs
     from strikelake.lake.store import Lake
@@ -97,7 +99,8 @@ def featurize(
     features
         Definitions to use instead of the catalogue.
     underlyings
-        Tickers; None takes every ticker with bars.
+        Tickers; None takes every ticker with bars. Rows of others that are stored for these features and
+        dates go.
     threads
         How many to compute on.
     progress
@@ -112,7 +115,7 @@ def featurize(
     EmptyLakeError
         When there are no stock bars of regular hours in the range.
     FeatureError
-        When a name is unknown.
+        When a name is unknown, or a feature cannot be computed; what was committed before stays.
     ValueError
         When `bar` is not a width inside a session.
     """
@@ -129,7 +132,7 @@ def featurize(
             computed += _renew(lake, stale, chosen, bar, underlyings, threads)
         if progress is not None:
             progress(begun + len(span), len(days))
-    report = _report(lake, start, end, bar, list(chosen), computed)
+    report = _report(lake, start, end, bar, list(chosen), underlyings, computed)
     return report if report is not None else _refuse(bar, underlyings, start, end)
 
 
@@ -168,7 +171,7 @@ def _rows(
     if read.bars.is_empty():
         return pl.DataFrame(schema=table("features").columns)
     panel, keys = Panel.of(read.bars)
-    columns = engine.compute(panel, read.facts, features, threads)
+    columns = _computed(panel, read.facts, features, threads)
     why = engine.reasons(panel, read.facts, features, columns)
     inside = keys["date"] >= stale["date"].min()
     keys = keys.filter(inside)
@@ -188,6 +191,23 @@ def _rows(
     )
 
 
+def _computed(
+    panel: Panel, facts: Facts, features: Mapping[str, Feature], threads: int
+) -> dict[str, engine.Column]:
+    """Return what the engine makes of features; where one of them raises, say which and where."""
+    try:
+        return engine.compute(panel, facts, features, threads)
+    except Exception as error:
+        if len(features) == 1:
+            raise FeatureError(
+                f"{next(iter(features))} cannot be computed: {describe(error)}; no value of these dates was "
+                "stored: mend the feature, or leave it out with --feature"
+            ) from error
+        for name, feature in features.items():
+            _computed(panel, facts, {name: feature}, 1)
+        raise
+
+
 def _replacing(bar: str, stale: pl.DataFrame, rows: pl.DataFrame) -> Callable[[pl.DataFrame], pl.DataFrame]:
     replaced = stale.select("date", "feature", bar=pl.lit(bar))
 
@@ -198,20 +218,30 @@ def _replacing(bar: str, stale: pl.DataFrame, rows: pl.DataFrame) -> Callable[[p
 
 
 def _report(
-    lake: Lake, start: date, end: date, bar: str, names: Sequence[str], computed: int
+    lake: Lake,
+    start: date,
+    end: date,
+    bar: str,
+    names: Sequence[str],
+    underlyings: Collection[str] | None,
+    computed: int,
 ) -> FeaturizeReport | None:
-    """Return what the table holds of some features, None where it holds nothing."""
+    """Return what the table holds of some features and underlyings, None where it holds nothing."""
     if "features" not in lake.tables():
         return None
     try:
-        stored = lake.scan("features", start, end)
+        stored = lake.scan("features", start, end, underlyings=underlyings)
     except EmptyLakeError:
         return None
     mine = stored.filter(pl.col("bar") == bar, pl.col("feature").is_in(names))
-    counts = mine.group_by("feature", "null_reason").agg(pl.len()).collect()
+    counts, extent = pl.collect_all(
+        [
+            mine.group_by("feature", "null_reason").agg(pl.len()),
+            mine.select(pl.col("date").n_unique(), pl.col("underlying").unique().implode()),
+        ]
+    )
     if counts.is_empty():
         return None
-    extent = mine.select(pl.col("date").n_unique(), pl.col("underlying").unique().implode()).collect()
     rows = dict(counts.group_by("feature").agg(pl.col("len").sum()).rows())
     reasons: dict[str, dict[str, int]] = {name: {} for name in names}
     for name, reason, count in counts.drop_nulls("null_reason").sort("feature", "null_reason").iter_rows():

@@ -7,7 +7,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import polars as pl
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from features.feature import Feature
     from strikelake.lake.store import Lake
+
+_Reach: TypeAlias = tuple[int, tuple[tuple[str, int], ...]]
+"""Sessions of bars, and rows of each table of facts, that a feature reads."""
 
 _KEYS = {"date": pl.Date, "feature": pl.String, "definition": pl.String, "inputs": pl.String}
 
@@ -56,6 +59,7 @@ class Freshness:
     bar: str
     underlyings: Collection[str] | None
     _tables: dict[str, _Dated] = field(default_factory=dict)
+    _definitions: dict[str, str] = field(default_factory=dict)
 
     def wanted(self, days: Sequence[date], features: Mapping[str, Feature]) -> pl.DataFrame:
         """Return the key of each session and feature: date, feature, definition, inputs.
@@ -64,12 +68,15 @@ class Freshness:
         between them, and of the universe. A file's name is a hash of its rows, so a file published again with
         the same rows changes nothing.
         """
+        alike: dict[_Reach, list[tuple[str, str]]] = {}
+        for name, feature in features.items():
+            alike.setdefault(self._reach(feature), []).append((name, self._definition(feature)))
         rows = [
-            (day, name, definition, self._inputs(day, reach))
-            for name, definition, reach in (
-                (name, definition(feature), self._reach(feature)) for name, feature in features.items()
-            )
+            (day, name, told, inputs)
+            for reach, members in alike.items()
             for day in days
+            for inputs in [self._inputs(day, reach)]
+            for name, told in members
         ]
         return pl.DataFrame(rows, schema=_KEYS, orient="row")
 
@@ -85,10 +92,15 @@ class Freshness:
             return pl.DataFrame(schema=_KEYS)
         return rows.filter(pl.col("bar") == self.bar).select(*_KEYS).unique().collect()
 
-    def _reach(self, feature: Feature) -> tuple[int, tuple[tuple[str, int], ...]]:
+    def _definition(self, feature: Feature) -> str:
+        if feature.name not in self._definitions:
+            self._definitions[feature.name] = definition(feature)
+        return self._definitions[feature.name]
+
+    def _reach(self, feature: Feature) -> _Reach:
         return sessions_of_history(self.bar, [feature]), tuple(sorted(needs([feature]).items()))
 
-    def _inputs(self, day: date, reach: tuple[int, tuple[tuple[str, int], ...]]) -> str:
+    def _inputs(self, day: date, reach: _Reach) -> str:
         sessions, facts = reach
         warm_up = sessions_before(day, sessions)
         found = [

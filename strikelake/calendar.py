@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import time
 import warnings
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from operator import attrgetter
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -72,7 +74,13 @@ def sessions(start: date, end: date) -> tuple[Session, ...]:
     >>> [str(s.date) for s in sessions(date(2025, 1, 8), date(2025, 1, 13))]
     ['2025-01-08', '2025-01-10', '2025-01-13']
     """
-    return tuple(s for year in range(start.year, end.year + 1) for s in _year(year) if start <= s.date <= end)
+    parts = [_decade(decade) for decade in range(start.year // 10, end.year // 10 + 1)]
+    by_date = attrgetter("date")
+    return tuple(
+        each
+        for part in parts
+        for each in part[bisect_left(part, start, key=by_date) : bisect_right(part, end, key=by_date)]
+    )
 
 
 def session(day: date) -> Session:
@@ -160,16 +168,16 @@ def iso(moment: int) -> str:
 
 @cache
 def _by_date(year: int) -> dict[date, Session]:
-    return {s.date: s for s in _year(year)}
+    return {s.date: s for s in sessions(date(year, 1, 1), date(year, 12, 31))}
 
 
 @cache
-def _year(year: int) -> tuple[Session, ...]:
-    """Return a year's sessions; the schedule is a constant of the calendar library, so it is kept."""
+def _decade(decade: int) -> tuple[Session, ...]:
+    """Return ten years' sessions: a constant of the calendar library, which takes as long for one year."""
     with warnings.catch_warnings():
         # The library has not followed pandas 3 everywhere; its warnings are not the user's to mend.
         warnings.simplefilter("ignore")
-        schedule = _exchange().schedule(f"{year}-01-01", f"{year}-12-31")
+        schedule = _exchange().schedule(f"{decade}0-01-01", f"{decade}9-12-31")
         opens = schedule["market_open"].dt.as_unit("ns").astype("int64")
         closes = schedule["market_close"].dt.as_unit("ns").astype("int64")
         days = [stamp.date() for stamp in schedule.index]

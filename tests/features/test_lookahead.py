@@ -213,3 +213,12 @@ def test_future_rows_never_change_past_features(bars, facts, late, factor):
     )
     past = pl.col("asof") <= moment
     assert build(bent, facts).filter(past).equals(build(bars, facts).filter(past))
+
+
+def test_a_feature_that_is_random_is_called_so_and_traced_to_no_row(bars):
+    rng = np.random.default_rng(0)
+    noise = _feature("noise", lambda inputs: rng.random(len(inputs["close"])))
+    (verdict,) = _audit(bars, features=noise)
+    assert verdict.status == "failed"
+    assert verdict.source is None
+    assert "it is random" in verdict.advice

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from features.catalog import build, build_at, null_reasons
+from features.panel import Panel
 from features.sectors import _CODES, SECTORS, known_sectors, sectors_of
 from strikelake.schemas import table
 
@@ -81,7 +82,7 @@ def test_one_moment_is_a_row_of_all(bars):
     whole = build(bars, facts, NAMES)
     for asof in (every[299], every[300], every[-1]):
         known = bars.filter(pl.col("asof") <= asof)
-        assert build_at(known, facts, asof, NAMES).equals(whole.filter(asof=asof))
+        assert build_at(Panel.of(known)[0], facts, asof, NAMES).equals(whole.filter(asof=asof))
 
 
 def test_without_the_table_nothing_is_known_and_the_reason_is_told(bars):

@@ -13,7 +13,7 @@ from features.catalog import catalog
 from features.selftest import Trial
 from flows import cli
 from flows.settings import home
-from pipelines import audit
+from pipelines import own_features
 from strikelake.calendar import et_ns, sessions
 from strikelake.lake.store import Lake
 from strikelake.schemas import table
@@ -83,7 +83,7 @@ def test_an_audit_of_chosen_features_passes_and_writes_its_page(run, lake, tmp_p
 
 def test_a_feature_without_enough_history_is_exit_1_with_the_remedy(run, lake, monkeypatch):
     short = {name: replace(feature, lookback=20) for name, feature in catalog().items()}
-    monkeypatch.setattr(audit, "catalog", lambda: short)
+    monkeypatch.setattr(own_features, "catalog", lambda: short)
     code, said = run("lookback", "--lake", lake, "--feature", "rsi_7", "--feature", "gap", "--samples", 2)
     assert code == 1
     assert "rsi_7 FAILED" in said
@@ -106,7 +106,7 @@ def test_features_without_a_value_are_not_proved_and_said_loudly(run, lake, tmp_
     ("arguments", "message"),
     [
         (["--feature", "rsi_15"], "there is no feature 'rsi_15': the nearest names are rsi_14"),
-        (["--family", "prices"], "there is no family prices"),
+        (["--family", "prices"], "there is no family 'prices': did you mean price?"),
         (["--start", "2024-12-31"], "no session from 2024-12-31 to 2024-12-31 has history before it"),
     ],
 )

@@ -1,5 +1,6 @@
 from datetime import date
 
+import polars as pl
 import pytest
 
 from flows import ranges, settings
@@ -55,6 +56,34 @@ def test_what_is_named_is_taken():
 def test_a_range_without_a_session_is_refused(start, end, message):
     with pytest.raises(CalendarError, match=message):
         ranges.checked(start, end)
+
+
+def test_a_range_that_ends_before_it_starts_is_not_called_empty():
+    with pytest.raises(CalendarError, match="starts on 2025-01-08, after it ends on 2025-01-02: swap"):
+        ranges.in_lake(ListedLake(stock_day_bars=DAYS), DAYS[-1], DAYS[0])
+
+
+class TradedLake:
+    """A lake with one day bar of each of some tickers."""
+
+    root = "data/lake"
+
+    def __init__(self, *tickers):
+        self.bars = pl.LazyFrame({"ticker": tickers})
+
+    def scan(self, table, start, end, *, underlyings=None):
+        assert (table, start, end) == ("stock_day_bars", DAYS[0], DAYS[-1])
+        return self.bars if underlyings is None else self.bars.filter(pl.col("ticker").is_in(underlyings))
+
+
+def test_underlyings_that_are_not_there_are_refused_with_the_nearest():
+    lake, span = TradedLake("AAPL", "META", "SPY"), (DAYS[0], DAYS[-1])
+    assert ranges.symbols(lake, None, *span) is None
+    assert ranges.symbols(lake, ["SPY", "AAPL"], *span) == ["SPY", "AAPL"]
+    with pytest.raises(EmptyLakeError, match=r"no day bars of AAPPL from .*: did you mean AAPL\?"):
+        ranges.symbols(lake, ["SPY", "AAPPL"], *span)
+    with pytest.raises(EmptyLakeError, match=r"no day bars of XQZ from .*: run `strikelake ingest`"):
+        ranges.symbols(lake, ["XQZ"], *span)
 
 
 def test_the_lake_gives_the_range_of_stocks_and_options_alike():

@@ -59,7 +59,7 @@ def lake(tmp_path_factory):
     by_day = pl.concat(frames).partition_by("date", as_dict=True)
     lake.replace_many("stock_day_bars", {day: rows for (day,), rows in by_day.items()})
     lake.overwrite("corporate_actions", pl.DataFrame(schema=dict(table("corporate_actions").columns)))
-    wanted = ("return_1", "gap", "sma_distance_20")
+    wanted = ("return_1", "gap", "sma_distance_20", "days_to_monthly_expiration")
     chosen = {name: feature for name, feature in catalog().items() if name in wanted}
     featurize(lake, days[0].date, days[-1].date, bar="1d", features=chosen)
     return lake.root
@@ -69,7 +69,8 @@ def test_the_table_fits_a_terminal_and_the_page_is_written(run, lake, tmp_path):
     code, lines, said = run("--lake", lake, "--report", tmp_path / "page")
     assert code == 0
     assert max(len(line) for line in lines if "report" not in line) <= 80
-    assert "IC21" in said
+    heads = next(line.split() for line in lines if "feature" in line)
+    assert heads == ["feature", "known", "AC", "IC1", "t1", "IC5", "t5", "IC21", "t21", "PSI"]
     assert "sma_distance_20 92%" in said
     assert "1d bars, 2024-01-02 to 2024-12-31, 2 underlyings" in said
     assert "Statistics of features" in (tmp_path / "page" / "index.html").read_text()

@@ -22,7 +22,7 @@ from pipelines.inputs import read_facts
 from pipelines.other_lake import OtherLake
 from pipelines.reference import load_reference
 from strikelake.calendar import et_ns
-from strikelake.errors import DatasetError, EmptyLakeError, FeatureError, LakeError
+from strikelake.errors import DatasetError, EmptyLakeError, LakeError
 from strikelake.lake.store import Lake
 from strikelake.vendors.flat_files import Dataset, DirectoryFlatFiles
 
@@ -121,11 +121,6 @@ def test_the_catalogue_passes_on_the_lake_s_day_bars(market_lake):
 
 
 def test_bad_choices_are_refused_with_the_remedy(market_lake):
-    with pytest.raises(FeatureError, match="no feature 'rsi_15': the nearest names are rsi_14"):
-        audit.chosen(["rsi_15"], None)
-    with pytest.raises(DatasetError, match="no family prices: families are calendar, market, options, price"):
-        audit.chosen(None, ["prices"])
-    assert audit.chosen(["rsi_7", "gap", "atm_iv"], ["price"])[1] == ["rsi_7", "gap"]
     span = date(2030, 1, 1), date(2030, 1, 31)
     with pytest.raises(DatasetError, match="no session from 2030-01-01 to 2030-01-31"):
         audit.audit_features(market_lake, "lookahead", catalog(), ["gap"], *span, bar="1d", samples=1)

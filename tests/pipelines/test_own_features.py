@@ -36,6 +36,11 @@ def calm(high, low, *, bars):
     return windows.mean(high / low - 1.0, bars)
 '''
 
+OWN_ONE = (
+    "from features.feature import feature\n"
+    "@feature('own', units='-'{more})\ndef {name}(close):\n    return close\n"
+)
+
 
 @pytest.fixture
 def written(tmp_path):
@@ -90,6 +95,15 @@ def test_a_file_published_again_renews_the_sessions_that_see_it(written, lake):
             "from features.feature import feature as f\n@f('own', units='-')\ndef gap(close): return close\n",
             "declares gap, which the catalogue has",
         ),
+        (OWN_ONE.format(name="volume", more=""), "declares volume, which the catalogue has"),
+        (OWN_ONE.format(name="date", more=""), "date is a column that frames of features have"),
+        (OWN_ONE.format(name="own", more="").replace("close", "closes"), "did you mean close"),
+        (OWN_ONE.format(name="own", more=", on='option'"), "no table: did you mean options"),
+        (OWN_ONE.format(name="own", more=", on='news'"), "no table: there are bars, options, open_interest"),
+        (OWN_ONE.format(name="own", more=", on='options'"), "'close', which is no input on options"),
+        (OWN_ONE.format(name="own", more=", lookback=0"), "own has lookback 0: declare a whole number"),
+        (OWN_ONE.format(name="own", more=", lookback=2.5"), "own has lookback 2.5"),
+        (OWN_ONE.format(name="own", more=", name='own_{bars}'"), "'own_{bars}' cannot be filled in"),
     ],
 )
 def test_a_file_of_no_use_is_refused(tmp_path, text, message):
@@ -102,6 +116,29 @@ def test_a_file_of_no_use_is_refused(tmp_path, text, message):
 def test_a_file_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(FeatureError, match=r"no Python file .*none\.py"):
         load(tmp_path / "none.py")
+
+
+def test_a_family_that_is_not_there_is_refused_with_the_nearest():
+    with pytest.raises(FeatureError, match=r"no family 'prices': did you mean price\? families are calendar"):
+        wanted(None, ["prices"])
+    with pytest.raises(FeatureError, match="no feature 'rsi_15': the nearest names are rsi_14"):
+        wanted(["rsi_15"], None)
+
+
+def test_a_file_may_import_one_beside_it(tmp_path):
+    (tmp_path / "beside_my_features.py").write_text("def same(values):\n    return values\n")
+    path = tmp_path / "own.py"
+    path.write_text("from beside_my_features import same\n" + OWN_ONE.format(name="own", more=""))
+    assert list(load(path)) == ["own"]
+
+
+def test_a_feature_that_raises_is_named_with_its_line_and_nothing_is_stored(tmp_path, lake):
+    path = tmp_path / "own.py"
+    bad = OWN_ONE.format(name="bad", more="").replace("return close", "return close[1:] / {}['a']")
+    path.write_text(OWN_ONE.format(name="good", more="") + bad)
+    with pytest.raises(FeatureError, match=r"bad cannot be computed: KeyError: 'a' \(.*own\.py:8\)"):
+        featurize(lake, START, END, bar="30m", features=load(path))
+    assert "features" not in lake.tables()
 
 
 def test_a_file_alone_stands_for_its_own_features(tmp_path):
