@@ -104,7 +104,14 @@ def test_a_company_that_moves_changes_its_peers_alone_and_only_from_then_on(pric
 def test_years_without_bars_between_sessions_are_no_obstacle(priced):
     _shift_copy(priced, date(2025, 2, 18), date(2023, 2, 21))
     steps = []
-    report = featurize(priced, date(2022, 1, 3), END, bar="30m", progress=lambda *step: steps.append(step))
+    names = [
+        "macd_histogram_12_26_9",
+        "atm_iv_change",
+        "sector_strength_13",
+    ]  # the longest history, and facts
+    report = featurize(
+        priced, date(2022, 1, 3), END, bar="30m", names=names, progress=lambda *step: steps.append(step)
+    )
     assert report.sessions == 1 + len(sessions(date(2025, 1, 2), END))
     assert steps == [(32, 32)]
 
@@ -119,8 +126,8 @@ def _shift_copy(lake, day, earlier):
 
 
 def test_bars_of_another_width_stay(priced):
-    featurize(priced, END, END, bar="1d")
-    featurize(priced, END, END, bar="1h")
+    for bar in ("1d", "1h"):
+        featurize(priced, END, END, bar=bar, names=["return_1", "atm_iv"])
     counts = priced.scan("features").group_by("bar").agg(pl.col("asof").n_unique()).collect()
     assert dict(counts.rows()) == {"1d": 1, "1h": 7}
 

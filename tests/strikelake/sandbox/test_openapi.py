@@ -39,6 +39,7 @@ CALLS = [
     ("/v3/reference/splits", "/v3/reference/splits"),
     ("/v3/reference/dividends", "/v3/reference/dividends"),
     ("/v3/reference/tickers", "/v3/reference/tickers"),
+    ("/v3/reference/tickers/{ticker}", "/v3/reference/tickers/AAPL?date=2024-10-01"),
     ("/v2/reference/news", "/v2/reference/news?ticker=SPY"),
     ("/v1/marketstatus/now", "/v1/marketstatus/now"),
     ("/v1/marketstatus/upcoming", "/v1/marketstatus/upcoming"),

@@ -157,6 +157,15 @@ def test_yields_are_those_of_the_days_before(data, sandbox):
     assert last["yield_rate"].item() == pytest.approx(month)
 
 
+def test_a_ticker_is_told_with_its_industry_as_of_a_date(data, sandbox):
+    def told(ticker, day):
+        return rest_reference.ticker_details(data.connection, ticker, day).rows()
+
+    assert told("AAPL", date(2024, 10, 1)) == told("AAPL", sandbox.live_session) == [("AAPL", "CS", 3571)]
+    assert told("SPY", date(2024, 10, 1)) == [("SPY", "ETF", None)]
+    assert told("AAPL", date(1989, 12, 29)) == told("NONE", date(2024, 10, 1)) == []
+
+
 def test_the_lake_s_reference_data_come_from_rest(data, tmp_path):
     lake = Lake(tmp_path / "lake")
     report = load_reference_from_rest(lake, data.connection, ["SPY"], date(2025, 1, 2))
