@@ -71,12 +71,12 @@ def test_a_split_is_no_return(priced):
     assert raw.sort("ts_ns")["close"].pct_change().min() < -0.4
 
 
-def test_running_again_or_in_parts_gives_the_same_values(priced):
-    featurize(priced, START, END, bar="30m")
-    whole, version = _wide(priced), priced.versions()["features"]
-    featurize(priced, START, END, bar="30m")
-    assert priced.versions()["features"] == version
-    featurize(priced, date(2025, 2, 14), END, bar="30m")
+def test_running_again_changes_nothing_and_in_parts_gives_the_same_values(stored, priced):
+    whole, versions = _wide(stored), stored.versions()
+    featurize(stored, START, END, bar="30m")
+    assert stored.versions() == versions
+    for begin, end in ((date(2025, 2, 14), END), (START, date(2025, 2, 13))):
+        featurize(priced, begin, end, bar="30m")
     np.testing.assert_allclose(
         _wide(priced).select(*catalog()), whole.select(*catalog()), rtol=1e-9, atol=1e-12
     )

@@ -62,9 +62,15 @@ class Coin:
         return frame.select("asof", "underlying").with_columns(probability=probability)
 
 
+@pytest.fixture(scope="module")
+def market_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the market is simulated once; every test has a server and a broker of its own."""
+    return tmp_path_factory.mktemp("sandbox") / "market"
+
+
 @pytest.fixture
-def sandbox(tmp_path: Path) -> Iterator[RunningSandbox]:
-    with start(SimulatorConfig(symbols=SYMBOLS, sessions=2), tmp_path / "sandbox") as running:
+def sandbox(market_folder: Path) -> Iterator[RunningSandbox]:
+    with start(SimulatorConfig(symbols=SYMBOLS, sessions=2), market_folder) as running:
         yield running
 
 
