@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from features.context import PROVIDERS, needs
+from features.events import known_at_opens
 from features.feature import Definition
 from features.option_summaries import summarise, summarise_open_interest
 from features.sectors import known_sectors
@@ -28,6 +29,8 @@ _SUMMARIES = {
     "options": summarise,
     "open_interest": summarise_open_interest,
     "classifications": known_sectors,
+    "news": known_at_opens,
+    "earnings": known_at_opens,
 }
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic)
 _FOREIGN = {"strikelake", *sys.builtin_module_names, *sys.stdlib_module_names}

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 
 from features.facts import NS_PER_DAY
 from features.feature import feature
 from features.series import at, sorted_by
+from strikelake.calendar import et_date, sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    import polars as pl
     from numpy.typing import NDArray
 
     from features.facts import Facts
@@ -24,17 +26,22 @@ if TYPE_CHECKING:
 _NEWS_DAYS = 5
 _QUARTER_DAYS = 130
 """A quarter and some weeks: a report further away than that is not the one around a bar."""
+_LONGEST_CLOSURE = timedelta(days=10)
+"""No session comes later than that after any day."""
 _DATED_DAYS = 365
 """Days that a report's date is kept; dates told so early that they would be forgotten are not used."""
 
 _news = partial(
-    feature, "market", available_at="the end of the bar; articles published by asof", windowed=True
+    feature,
+    "market",
+    available_at="the end of the bar; articles published by the session's open",
+    windowed=True,
 )
 _earnings = partial(
     feature,
     "calendar",
     units="calendar days",
-    available_at="the end of the bar; reports whose date was known by asof",
+    available_at="the end of the bar; reports whose date was known by the session's open",
     windowed=True,
 )
 
@@ -61,6 +68,20 @@ def days_to_earnings(next_report_days: FloatArray) -> FloatArray:
 def days_since_earnings(last_report_days: FloatArray) -> FloatArray:
     """Return the days since the underlying's last earnings report."""
     return last_report_days
+
+
+def known_at_opens(events: pl.DataFrame) -> pl.DataFrame:
+    """Return events as known from the first open of a session on, at or after they were told.
+
+    A live trader reads them before the session: one that is told in the middle of it changes no decision of
+    that session, and must change no training row of it either.
+    """
+    told = events["available_at"].to_numpy()
+    if not len(told):
+        return events
+    first, last = et_date(int(told.min())), et_date(int(told.max())) + _LONGEST_CLOSURE
+    opens = np.array([each.open_ns for each in sessions(first, last)])
+    return events.with_columns(available_at=pl.Series(opens[np.searchsorted(opens, told)]))
 
 
 def _mean_score(panel: Panel, facts: Facts) -> FloatArray:

@@ -11,6 +11,7 @@ import polars as pl
 
 from features.catalog import build, choose, sessions_of_history
 from features.context import needs
+from features.events import known_at_opens
 from features.facts import FACTS
 from features.option_summaries import summarise, summarise_open_interest
 from features.sectors import known_sectors
@@ -216,14 +217,15 @@ def _news(
 ) -> pl.DataFrame | None:
     rows = lake.scan("news", first, end, underlyings=underlyings, as_of=as_of)
     score = pl.col("sentiment").replace_strict(_SCORES, default=None, return_dtype=pl.Float64)
-    return rows.select("available_at", underlying="ticker", score=score).collect()
+    return known_at_opens(rows.select("available_at", underlying="ticker", score=score).collect())
 
 
 def _earnings(
     lake: Lake, first: date, end: date, underlyings: Collection[str] | None, as_of: Versions
 ) -> pl.DataFrame | None:
     rows = lake.scan("earnings", first, end + EARNINGS_AHEAD, underlyings=underlyings, as_of=as_of)
-    return rows.select("available_at", underlying="ticker", report_at="report_ns").collect()
+    told = rows.select("available_at", underlying="ticker", report_at="report_ns").collect()
+    return known_at_opens(told)
 
 
 def _classifications(

@@ -92,6 +92,21 @@ def _assert_stored(lake, live, asof):
     np.testing.assert_allclose(live.select(*catalog()), batch.select(*catalog()), rtol=1e-9, atol=1e-12)
 
 
+def test_every_decision_where_news_is_told_during_the_session(told_lake, tmp_path):
+    lake = Lake(shutil.copytree(told_lake.root, tmp_path / "lake"))
+    day = ORDINARY[-1]
+    opened = session(day).open_ns
+    news = lake.scan("news", day, day).collect()
+    assert news.height == 2
+    assert (news["available_at"] > opened).all()
+    featurize(lake, day, day, bar="30m")
+    known = history(lake, day)
+    for asof in decision_times(session(day)):
+        live = live_features(known.bars, _today(lake, day), known.facts, asof)
+        _assert_stored(lake, live, asof)
+        assert live.filter(underlying="AAPL")["news_sentiment_5d"].count() == 1
+
+
 @pytest.mark.parametrize("day", ORDINARY)
 def test_every_decision_of_a_session(ordinary, day):
     known = history(ordinary, day)
