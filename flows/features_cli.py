@@ -32,7 +32,14 @@ Bar = Annotated[
     str | None, typer.Option("--bar", help="30m, 1d, or auto: 30m where the lake has minute bars.")
 ]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
-Symbols = Annotated[list[str] | None, typer.Option("--symbol", "-s", help="An underlying; repeat it.")]
+Universe = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--symbol",
+        "-s",
+        help="The universe, one by one: what is stored of other underlyings goes. All by default.",
+    ),
+]
 Root = Annotated[
     str | None,
     typer.Option("--lake", metavar="DIR", help="A folder or s3://…; data/lake unless configured otherwise."),
@@ -90,7 +97,7 @@ def build(
     start: Day = None,
     end: Day = None,
     bar: Bar = None,
-    symbol: Symbols = None,
+    symbol: Universe = None,
     lake: Root = None,
 ) -> None:
     """Compute features into the lake; what is there from the same code and the same files is left alone.
