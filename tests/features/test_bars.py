@@ -134,6 +134,14 @@ def test_nothing_extended_by_nothing_is_nothing(minutes):
     assert frame_of(extend(none, rows.clear())).equals(none)
 
 
+def test_extending_by_an_unknown_price_is_refused(minutes):
+    known, rows = resample(minutes(date(2025, 1, 7), [0, 31])), minutes(DAY, [0, 31])
+    holed = rows.with_columns(close=pl.when(pl.col("ts_ns") == rows["ts_ns"][0]).then("close"))
+    with pytest.raises(ValueError, match=r"null or infinite values \(1 in close\): drop those bars"):
+        extend(known, holed)
+    assert resample(holed)["close"].null_count() == 1
+
+
 def test_volumes_of_parts_of_shares_add_up_alike_live_and_in_history():
     """Ten names' first half hour beside forty sessions: polars itself adds them in another order."""
     rng, names = np.random.default_rng(3), 10

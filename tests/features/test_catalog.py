@@ -7,7 +7,7 @@ import pytest
 from features import engine
 from features.catalog import build, build_at, catalog, choose, families, max_lookback, null_reasons
 from features.context import needs
-from features.facts import known_at
+from features.facts import in_order, known_at
 from features.feature import Feature
 from features.panel import Panel
 
@@ -77,6 +77,9 @@ def test_order_of_input_rows_does_not_matter(bars, facts):
     mixed = {name: rows.sample(fraction=1.0, shuffle=True, seed=2) for name, rows in facts.items()}
     shuffled = bars.sample(fraction=1.0, shuffle=True, seed=1)
     assert build(shuffled, mixed).equals(build(bars, facts))
+    ordered = in_order(mixed)
+    assert all(ordered[name].equals(in_order(ordered)[name]) for name in facts)
+    assert build(shuffled, ordered).equals(build(bars, facts))
 
 
 def test_warm_up_is_null_and_nothing_else_is(bars, facts):
