@@ -45,6 +45,7 @@ app.add_typer(analytics_app, name="analytics")
 app.command()(surface)
 app.add_typer(audit_app, name="audit")
 
+_LEAST_SESSIONS = 40  # of a demo: the first 17 warm features up, and no tree splits the rows of a few days
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
 FlatFilesOption = Annotated[
     Path | None,
@@ -92,7 +93,10 @@ def main() -> None:
 def demo(
     seed: Annotated[int, typer.Option(help="The simulated market's seed.")] = 7,
     sessions: Annotated[
-        int, typer.Option(min=24, help="Sessions of history, or up to four less: the live one follows a gap.")
+        int,
+        typer.Option(
+            min=_LEAST_SESSIONS, help="Sessions of history, or up to four less: the live one follows a gap."
+        ),
     ] = 60,
     verbose: Verbose = False,
 ) -> None:

@@ -52,6 +52,13 @@ def test_the_commands_are_those_promised():
     ]  # fmt: skip
 
 
+def test_a_demo_too_short_to_learn_from_is_refused_before_anything_starts(monkeypatch, capsys):
+    code, _, err = strikelake(monkeypatch, capsys, "demo", "--sessions", 24)
+    assert code == 2
+    assert "--sessions" in err
+    assert "than or equal to 40" in err
+
+
 @pytest.mark.parametrize("command", LEAVES)
 def test_every_command_has_help_with_an_example(monkeypatch, capsys, command):
     code, out, _ = strikelake(monkeypatch, capsys, *command, "--help")

@@ -49,6 +49,14 @@ def test_a_process_that_dies_is_reported_with_its_last_words(tmp_path):
         services.wait_for("http://127.0.0.1:9/", child, log)
 
 
+def test_a_server_that_dies_while_it_starts_is_reported_to_who_waits_for_it(tmp_path):
+    log = tmp_path / "log"
+    with services.process([sys.executable, "-c", "print('no such luck')"], log=log) as child:
+        server = services.Starting("http://127.0.0.1:9/api", log, child)
+        with pytest.raises(ServiceError, match=r"no answer from http://127.0.0.1:9/api/health: no such luck"):
+            server.ready()
+
+
 def test_a_taken_port_is_refused_by_name(tmp_path):
     with services.socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))

@@ -166,6 +166,7 @@ def test_surfaces_of_a_lake_give_back_the_volatility_it_was_priced_with(priced_l
     span = date(2025, 1, 2), date(2025, 2, 18)
     report = build_surfaces(lake, *span)
     assert (report.sessions, report.skipped) == (31, 0)
+    assert lake.versions()["surfaces"] == 2  # 21 sessions, and 10
     assert set(report.smiles) == {"fitted", "one_sided"}  # the walks leave the strikes at times
     rows = lake.scan("surfaces").collect().sort("asof", "underlying")
     assert (rows.height, sum(report.surfaces.values()), report.indices) == (62, 62, {})
