@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from strikelake.calendar import NS_PER_MINUTE
+from strikelake.contracts import LATE_NS
 from strikelake.pricing.surface import Surface
 from strikelake.pricing.svi import FEWEST, fit, total_variance
 from strikelake.schemas import table
@@ -36,6 +37,8 @@ _LEAST_YEARS = 60 * NS_PER_MINUTE / _NS_PER_YEAR  # in the last hour a smile is 
 def decision_times(session: Session, bar: str) -> list[int]:
     """Return the moments at which a session has surfaces: its close; of minutes and quotes every half hour.
 
+    Day bars of options that trade on after the close have theirs when that ends (`at_decisions`).
+
     Examples
     --------
     >>> from datetime import date
@@ -52,11 +55,12 @@ def at_decisions(rows: pl.DataFrame, session: Session, bar: str) -> pl.DataFrame
     """Return each contract's newest row at each decision time, with `asof`.
 
     Point in time: only rows with `available_at` at or before `asof`, and not older than `WINDOWS` allows.
+    Day bars count at the close, those of options that trade on until 16:15 ET then, an underlying's at once.
     """
     if bar == "1d":
-        return rows.filter(pl.col("available_at") <= session.close_ns).with_columns(
-            asof=pl.lit(session.close_ns)
-        )
+        late = pl.col("available_at").max().over("underlying") > session.close_ns
+        asof = pl.lit(session.close_ns) + pl.when(late).then(LATE_NS).otherwise(0)
+        return rows.with_columns(asof=asof).filter(pl.col("available_at") <= pl.col("asof"))
     moments = decision_times(session, bar)
     first = np.searchsorted(moments, rows["available_at"].to_numpy(), side="left")
     copies = []

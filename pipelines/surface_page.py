@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from backtests.pages import chart, note, section, tiles, write_page
-from pipelines.slices import at_decisions, decision_times, smile_points
+from pipelines.slices import at_decisions, smile_points
 from pipelines.surface_figures import MOST_SMILES, smile_figure, surface_figure, term_figure
 from strikelake.calendar import iso, session
 from strikelake.errors import EmptyLakeError
@@ -103,7 +103,7 @@ def read_surface(
     bar
         "1d", "1m" or "quote"; the finest there is by default.
     asof
-        A decision time, ns UTC; the close by default.
+        A decision time, ns UTC; the last one by default.
 
     Raises
     ------
@@ -112,10 +112,11 @@ def read_surface(
     """
     smiles = lake.scan("smiles", day, day, underlyings=[underlying]).collect()
     kind = bar or next((each for each in _BEST_FIRST if each in smiles["bar"]), "1d")
-    moment = asof or decision_times(session(day), kind)[-1]
-    own = smiles.filter(pl.col("bar") == kind, pl.col("asof") == moment)
+    of_kind = smiles.filter(pl.col("bar") == kind)
+    moment = asof or max(of_kind["asof"], default=session(day).close_ns)
+    own = of_kind.filter(pl.col("asof") == moment)
     if own.is_empty():
-        times = sorted(smiles.filter(pl.col("bar") == kind)["asof"].unique())
+        times = sorted(of_kind["asof"].unique())
         held = ", ".join(iso(each)[11:16] for each in times)
         raise EmptyLakeError(
             f"there is no smile of {underlying} from {kind} rows at {iso(moment)} (there are: "

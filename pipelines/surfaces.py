@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Frames = Mapping[str, pl.DataFrame]
     """A session's rows by table."""
 
-METHOD = "raw SVI 1, Cboe VIX 1"
+METHOD = "raw SVI 2, Cboe VIX 1"
 """Goes up when the same inputs would give other rows."""
 
 RANK_SESSIONS = 252

@@ -10,6 +10,7 @@ from pipelines.slices import STEP, at_decisions, decision_times, fit_smiles, smi
 from pipelines.surface_rows import surface_rows, with_rank
 from pipelines.surfaces import build_surfaces
 from strikelake.calendar import session
+from strikelake.contracts import LATE_NS
 from strikelake.errors import EmptyLakeError
 from strikelake.lake.store import Lake
 from strikelake.schemas import table
@@ -75,7 +76,6 @@ def test_a_session_has_a_decision_every_half_hour_and_at_its_close():
         ("1m", 390, [12]),
         ("1m", 391, []),
         ("1d", 390, [0]),
-        ("1d", 391, []),
     ],
 )
 def test_a_row_counts_at_the_decisions_after_it_while_it_is_fresh(bar, minute, decisions):
@@ -85,6 +85,15 @@ def test_a_row_counts_at_the_decisions_after_it_while_it_is_fresh(bar, minute, d
     expected = [times[place] for place in decisions if times[place] - rows["available_at"][0] < 2 * STEP]
     assert found["asof"].to_list() == ([] if minute == -30 else expected)
     assert (found["available_at"] <= found["asof"]).all()
+
+
+def test_day_bars_of_options_that_trade_on_count_when_that_ends():
+    """The last contract may have settled on the closing price, at 16:00."""
+    late, early = _rows((100.0, "C", 0.3), at=CLOSE + LATE_NS), _rows((105.0, "C", 0.3), at=CLOSE)
+    found = at_decisions(pl.concat([late, early]), session(DAY), "1d")
+    assert found["asof"].to_list() == [CLOSE + LATE_NS] * 2
+    after = _rows((100.0, "C", 0.3), at=CLOSE + LATE_NS + 1)
+    assert at_decisions(after, session(DAY), "1d").is_empty()
 
 
 def test_only_the_newest_row_of_a_contract_counts():
