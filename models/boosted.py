@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from models.explain import importance_table
-from models.export import keep_probability
+from models.export import constant, keep_probability
 from models.matrices import check_training
 
 
@@ -32,7 +32,12 @@ class FittedBoosted:
         return importance_table(feature_names, [gains.get(f"f{i}", 0.0) for i in range(len(feature_names))])
 
     def to_onnx(self, n_features: int) -> Any:
-        """ONNX model of the trees, with the branch that missing values take."""
+        """ONNX model of the trees, with the branch that missing values take.
+
+        Trees without a split, which few rows leave, are one number: the converter would take them wrongly.
+        """
+        if not self.native.get_score():
+            return constant(float(self.predict_proba(np.zeros((1, n_features), np.float32))[0]), n_features)
         from onnxmltools import convert_xgboost
         from onnxmltools.convert.common.data_types import FloatTensorType
 

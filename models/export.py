@@ -76,3 +76,22 @@ def keep_probability(model: Any) -> Any:
     del graph.output[:]
     graph.output.append(helper.make_tensor_value_info("probability", TensorProto.FLOAT, [None, 1]))
     return model
+
+
+def constant(probability: float, n_features: int) -> Any:
+    """Return a model that gives every row the same probability."""
+    from onnx import TensorProto, helper
+
+    value = helper.make_tensor("value", TensorProto.FLOAT, [1], [probability])
+    graph = helper.make_graph(
+        [
+            helper.make_node("Shape", ["X"], ["rows"], start=0, end=1),
+            helper.make_node("Constant", [], ["one"], value_ints=[1]),
+            helper.make_node("Concat", ["rows", "one"], ["shape"], axis=0),
+            helper.make_node("ConstantOfShape", ["shape"], ["probability"], value=value),
+        ],
+        "constant",
+        [helper.make_tensor_value_info("X", TensorProto.FLOAT, [None, n_features])],
+        [helper.make_tensor_value_info("probability", TensorProto.FLOAT, [None, 1])],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8)

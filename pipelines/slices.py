@@ -59,8 +59,8 @@ def at_decisions(rows: pl.DataFrame, session: Session, bar: str) -> pl.DataFrame
     """
     if bar == "1d":
         late = pl.col("available_at").max().over("underlying") > session.close_ns
-        asof = pl.lit(session.close_ns) + pl.when(late).then(LATE_NS).otherwise(0)
-        return rows.with_columns(asof=asof).filter(pl.col("available_at") <= pl.col("asof"))
+        ended = pl.lit(session.close_ns) + pl.when(late).then(LATE_NS).otherwise(0)
+        return rows.with_columns(asof=ended).filter(pl.col("available_at") <= pl.col("asof"))
     moments = decision_times(session, bar)
     first = np.searchsorted(moments, rows["available_at"].to_numpy(), side="left")
     copies = []
