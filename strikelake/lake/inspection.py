@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from strikelake.lake.store import Lake
     from strikelake.lake.tables import Table
 
-_NOT_MARKET_DATA = "not market data"
-
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -139,7 +137,7 @@ def verify(lake: Lake, name: str, start: date | None = None, end: date | None = 
 
 
 def _missing(table: Table, days: list[date]) -> tuple[date, ...]:
-    if not days or not table.spec.partition_by or table.spec.available_at == _NOT_MARKET_DATA:
+    if not days or not table.spec.partition_by or table.spec.sparse:
         return ()
     return tuple(sorted({session.date for session in sessions(days[0], days[-1])} - set(days)))
 

@@ -69,5 +69,5 @@ def specs() -> tuple[TableSpec, ...]:
     return (
         TableSpec("features", Features, ("underlying", "bar", "feature", "asof"), "asof", featurize),
         TableSpec("ingestions", Ingestions, ("dataset", "date"), own, ingest, ()),
-        TableSpec("quarantine", Quarantine, ("table_name", "row_number"), own, ingest),
+        TableSpec("quarantine", Quarantine, ("table_name", "row_number"), own, ingest, sparse=True),
     )

@@ -217,13 +217,22 @@ def specs() -> tuple[TableSpec, ...]:
     return (
         TableSpec("corporate_actions", CorporateActions, action, known, made_by, (), "ex_date"),
         TableSpec("treasury_yields", TreasuryYields, ("date", "tenor_days"), "18:00 ET", made_by, ()),
-        TableSpec("contracts", Contracts, option, "the open of the date, or of the next session", listings),
+        TableSpec(
+            "contracts",
+            Contracts,
+            option,
+            "the open of the date, or of the next session",
+            listings,
+            sparse=True,
+        ),
         TableSpec("chain_snapshots", ChainSnapshots, option, "ts_ns, when it was taken", snapshot),
         TableSpec("open_interest", OpenInterest, option, "06:30 ET of the next session", told),
         TableSpec("exchanges", Exchanges, ("asset_class", "exchange_id"), asked, listings, ()),
         TableSpec("holidays", Holidays, ("date", "exchange"), asked, listings, ()),
-        TableSpec("news", News, ("ts_ns", "article_id", "ticker"), "ts_ns, its publication", told),
-        TableSpec("earnings", Earnings, ("ticker", "available_at"), dated, made_by),
+        TableSpec(
+            "news", News, ("ts_ns", "article_id", "ticker"), "ts_ns, its publication", told, sparse=True
+        ),
+        TableSpec("earnings", Earnings, ("ticker", "available_at"), dated, made_by, sparse=True),
         TableSpec("classifications", Classifications, classes, filed, "`strikelake ingest`", ()),
         TableSpec(
             "symbols", Symbols, ("ticker", "first_date"), "the open of first_date", made_by, (), "first_date"

@@ -32,6 +32,8 @@ class TableSpec:
         `("date",)`, or nothing for small tables that are kept in one file.
     day
         The column that a range of dates selects by.
+    sparse
+        Whether a session without rows is nothing unusual.
     """
 
     name: str
@@ -41,6 +43,7 @@ class TableSpec:
     made_by: str
     partition_by: tuple[str, ...] = ("date",)
     day: str = "date"
+    sparse: bool = False
 
     @cached_property
     def columns(self) -> Mapping[str, pl.DataType]:

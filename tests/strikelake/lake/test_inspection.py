@@ -48,6 +48,13 @@ def test_status_counts_and_names_missing_sessions(filled):
     assert status(filled, TABLE).copies == 1
 
 
+def test_sessions_between_two_reports_are_not_missing(lake):
+    for day in (THU, TUE):
+        row = (day, "SPY", 2, None, None, 1)
+        lake.replace("earnings", day, pl.DataFrame([row], schema=table("earnings").columns, orient="row"))
+    assert (status(lake, "earnings").sessions, status(lake, "earnings").missing) == (2, ())
+
+
 def test_status_of_emptied_and_absent_tables(lake, bars):
     lake.replace(TABLE, MON, bars(MON, SPY=1.0))
     lake.replace(TABLE, MON, bars(MON))
