@@ -5,6 +5,7 @@ from datetime import date
 import polars as pl
 import pytest
 
+from strikelake.calendar import session
 from strikelake.errors import EmptyLakeError
 from strikelake.lake.inspection import Fault, status, verify
 from strikelake.lake.months import months, write_copy
@@ -50,7 +51,7 @@ def test_status_counts_and_names_missing_sessions(filled):
 
 def test_sessions_between_two_reports_are_not_missing(lake):
     for day in (THU, TUE):
-        row = (day, "SPY", 2, None, None, 1)
+        row = (day, "SPY", session(day).close_ns, None, None, session(day).open_ns)
         lake.replace("earnings", day, pl.DataFrame([row], schema=table("earnings").columns, orient="row"))
     assert (status(lake, "earnings").sessions, status(lake, "earnings").missing) == (2, ())
 
