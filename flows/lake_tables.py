@@ -27,17 +27,21 @@ _TIMES = {"ts_ns", "asof", "available_at"}
 _A_YEAR_NS = 365 * 86_400_000_000_000  # a column of nanoseconds below it is a duration
 _GUTTER = 3  # characters between two columns
 _MANY = 3
+_WIDE = 100  # characters, for every column of a lake's tables
 
 
 def statuses(found: Sequence[Status]) -> Iterator[RenderableType]:
-    """Show what each table holds, then which sessions are missing."""
-    table = empty("table", ">sessions", "first", "last", ">rows", ">bytes", ">version", ">missing")
+    """Show what each table holds, then which sessions are missing; bytes and versions where there is room."""
+    wide = Console().width >= _WIDE
+    more = (">bytes", ">version") if wide else ()
+    table = empty("table", ">sessions", "first", "last", ">rows", ">gaps", *more)
     for column in table.columns:
         column.no_wrap = True
     for each in found:
         days = (str(each.first or ""), str(each.last or ""))
-        counts = (size(each.size), str(each.version), f"{len(each.missing):,}")
-        table.add_row(each.table, f"{each.sessions:,}", *days, f"{each.rows:,}", *counts)
+        counts = (f"{each.rows:,}", f"{len(each.missing):,}")
+        rest = (size(each.size), str(each.version)) if wide else ()
+        table.add_row(each.table, f"{each.sessions:,}", *days, *counts, *rest)
     yield table
     for each in found:
         if each.missing:

@@ -68,6 +68,15 @@ def test_status_shows_tables_and_missing_sessions(monkeypatch, capsys, filled):
     assert "quarantine 1 2025-01-02" in said
 
 
+@pytest.mark.parametrize(("width", "more"), [("80", False), ("120", True)])
+def test_status_is_never_cut(monkeypatch, capsys, filled, width, more):
+    monkeypatch.setenv("COLUMNS", width)
+    _, said = run(monkeypatch, capsys, "status")
+    assert "table sessions first last rows gaps" in said
+    assert ("bytes version" in said) == more
+    assert "\N{HORIZONTAL ELLIPSIS}" not in said
+
+
 def test_verify_exits_1_and_names_the_damaged_file(monkeypatch, capsys, filled):
     code, said = run(monkeypatch, capsys, "verify")
     assert (code, "2 tables are as they were written: quarantine, stock_day_bars" in said) == (0, True)
