@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _GREEKS = ("delta", "gamma", "vega", "theta", "rho")
 _PARITY = "parity"
 
-METHOD = "chain solver 5"
+METHOD = "chain solver 6"
 """Goes up when the same inputs would give other volatilities."""
 
 

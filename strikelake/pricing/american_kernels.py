@@ -42,6 +42,7 @@ from strikelake.pricing.statuses import (
     LOOK_AGAIN,
     MISSING_INPUT,
     NON_POSITIVE_PRICE,
+    NOT_CONVERGED,
     SOLVED,
 )
 
@@ -202,10 +203,10 @@ def write_rows(
     """
     for i in range(rows.size):
         row, status, sway = rows[i], state[i], block[VEGA, i]
-        if status == SOLVED and not given:
+        if status in (SOLVED, NOT_CONVERGED) and not given:
             if block[VOL, i] > cap:
                 status = ABOVE_CAP
-            elif not sway >= tick:
+            elif not sway >= tick:  # a search that has not ended was on a plain
                 status = BELOW_TICK_VEGA
         code[row] = status
         solved = status == SOLVED

@@ -25,6 +25,8 @@ CLOSE = 1.3
 _SECANTS = 3
 _LOWEST = 1e-3  # no boundary is followed below it
 _ABOVE = 0.6388  # Evans, Kuske and Keller: deviations below X where the yield is above the rate
+_ASTRAY = 2.0  # deviations below the limit of short times where no boundary is: the deepest seen is 1.3
+_BETWEEN = 0.6  # half as deep as that
 
 
 @inlined
@@ -58,8 +60,12 @@ def _perpetual(rate: Any, carry: Any, vol: Any) -> Any:
 
 
 @inlined
-def _near_expiration(rate: Any, carry: Any, ln_limit: Any, years: Any, root: Any, vol: Any) -> Any:
-    """Return ln(B / X) of short times, and whether time is too short for QD+."""
+def _mended(level: Any, rate: Any, carry: Any, ln_limit: Any, years: Any, root: Any, vol: Any) -> Any:
+    """Return QD+'s ln(B / X), or that of short times: near expiration, and where QD+ is lost.
+
+    A yield far below 0 can lose it: some four deviations below the boundary its gap turns back towards 0, and
+    secants from there lead away. No round of the fixed point comes back from where they end.
+    """
     drift2 = (rate - carry) * (rate - carry) * years / (vol * vol)
     one = -ln(8.0 * np.pi * drift2 + 1e-300)
     other = -2.0 * ln(4.0 * sqrt(np.pi) * rate * years + 1e-150)
@@ -69,7 +75,9 @@ def _near_expiration(rate: Any, carry: Any, ln_limit: Any, years: Any, root: Any
     above = select(below - ln_limit < above, below - ln_limit, above)
     near = (carry <= rate) & (depth > 4.0)
     near = near | ((carry > rate) & ((carry < CLOSE * rate) | (drift2 < 1e-5)))
-    return select(carry > rate, above, below), near
+    lost = (carry <= rate) & (level < below - _ASTRAY * vol * root)
+    level = select(near, select(carry > rate, above, below), level)
+    return select(lost & ~near, below - _BETWEEN * vol * root, level)
 
 
 @inlined
@@ -110,8 +118,7 @@ def start_boundary(rate: float, carry: float, ln_limit: float, years: Any, vols:
     for i in range(h.size):
         level = ln(now[i]) - ln_limit
         level = select(level < 0.0, level, 0.0)
-        short, near = _near_expiration(rate, carry, ln_limit, years[i], sqrt(years[i]), vols[i])
-        level = select(near, short, level)
+        level = _mended(level, rate, carry, ln_limit, years[i], sqrt(years[i]), vols[i])
         h[i] = level * level
 
 
