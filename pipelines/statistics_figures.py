@@ -55,14 +55,14 @@ Legend: TypeAlias = "list[tuple[str, str, str]]"
 """A mark, its colour and what it means; see `backtests.pages.legend`."""
 
 
-def tests(report: StatisticsReport) -> list[float]:
+def t_values(report: StatisticsReport) -> list[float]:
     """Return every t-value there is: of each feature and horizon."""
     return [info.t_value for each in report.known for info in each.information if info.t_value is not None]
 
 
 def threshold(report: StatisticsReport) -> float | None:
     """Return the Bonferroni threshold at 5 % over all the t-values there are; None where there are none."""
-    found = tests(report)
+    found = t_values(report)
     return bonferroni(len(found)) if found else None
 
 
@@ -89,7 +89,7 @@ def information_figure(report: StatisticsReport) -> Any:
     _lines(figure, rows, report)
     for family in _families(rows):
         _dots(figure, [each for each in rows if each.family == family], report.horizons, _colour(family))
-    reach = 1.08 * max([CUSTOMARY, *map(abs, tests(report)), threshold(report) or 0.0])
+    reach = 1.08 * max([CUSTOMARY, *map(abs, t_values(report)), threshold(report) or 0.0])
     figure.update_xaxes(
         title="t-value", range=[-reach, reach], side="top", zeroline=True, zerolinecolor=_KNOWN
     )
@@ -104,7 +104,7 @@ def information_legend(report: StatisticsReport) -> Legend:
     made.append(("╍", _LINE, f"±{CUSTOMARY:g}"))
     strict = threshold(report)
     if strict is not None:
-        words = f"±{strict:.2f}, Bonferroni: 5 % over {len(tests(report))} t-values"
+        words = f"±{strict:.2f}, Bonferroni: 5 % over {len(t_values(report))} t-values"
         made.append(("━", _LINE, words))
     return made
 

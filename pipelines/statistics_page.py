@@ -24,7 +24,7 @@ from pipelines.statistics_figures import (
     drift_legend,
     information_figure,
     information_legend,
-    tests,
+    t_values,
     threshold,
 )
 from strikelake.calendar import et_date
@@ -137,7 +137,7 @@ def reasons(each: FeatureStatistics) -> str:
 
 
 def _tiles(report: StatisticsReport) -> str:
-    found, strict = tests(report), threshold(report)
+    found, strict = t_values(report), threshold(report)
     beyond = sum(abs(value) > CUSTOMARY for value in found)
     chance = 2.0 * NormalDist().cdf(-CUSTOMARY) * len(found)
     drifted = sum(each.psi is not None and each.psi > MUCH_DRIFT for each in report.known)
