@@ -20,6 +20,7 @@ p.note { margin: 0 0 10px; color: var(--soft); font-size: 13px; }
 section { background: var(--card); border: 1px solid var(--rule); border-radius: 12px;
   padding: 18px 20px; margin: 0 0 18px; overflow-x: auto; scroll-margin-top: 12px; }
 a { color: #1d4ed8; text-decoration: none; } .chips .bad { background: #b91c1c; color: #ffffff; }
+.good a, .bad a, .doubt a { color: inherit; }
 .chips a { color: inherit; font-weight: 450; }
 a:hover { text-decoration: underline; }
 .js-plotly-plot.linked .ytick text { pointer-events: all; cursor: pointer; }
@@ -60,9 +61,10 @@ dt { color: var(--soft); } dd { margin: 0; }
 }
 @media print {
   body { background: #fff; } main { max-width: none; padding: 0; }
+  .tiles { grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); }
   .table, .scroll .table { max-height: none; overflow: visible; }
   th, th:first-child, td:first-child { position: static; box-shadow: none; }
-  tr, dl { break-inside: avoid; } h2 { break-after: avoid; }
+  tr, dl, .lazy { break-inside: avoid; } h2 { break-after: avoid; }
 }
 """
 """Of the page: tables scroll inside themselves, nothing needs colour alone, paper shows all rows."""

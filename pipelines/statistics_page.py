@@ -8,10 +8,8 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from backtests import pages
-from backtests.figures import BLUE, GREY, styled
 from backtests.pages import Html
 from features.information import FEWEST_MOMENTS
-from features.words import history, summary
 from pipelines.audit_verdicts import ANCHOR as VERDICT
 from pipelines.statistics_figures import (
     ANCHOR,
@@ -27,13 +25,12 @@ from pipelines.statistics_figures import (
     t_values,
     threshold,
 )
-from strikelake.calendar import et_date
+from pipelines.statistics_sections import ROW, feature_section, reasons
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from features.feature import Feature
-    from features.information import Information
     from features.statistics import FeatureStatistics
     from pipelines.audit_verdicts import Audited
     from pipelines.statistics import StatisticsReport
@@ -58,8 +55,6 @@ _VERDICTS = {
     "unseen": ("NOT PROVED", "doubt"),
     "stale": ("changed since", "doubt"),
 }
-_ROW = "row-"
-_DASHES = (("solid", "full"), ("dash", "dashed"), ("dot", "dotted"), ("dashdot", "dash-dotted"))
 
 
 def write_statistics(
@@ -113,7 +108,7 @@ def write_statistics(
             pages.note(f"Never known ({why}): {', '.join(names)}.")
             for why, names in report.never_known.items()
         ),
-        *(_feature(each, features[each.name], verdicts[each.name]) for each in report.features),
+        *(feature_section(each, features[each.name], verdicts[each.name]) for each in report.features),
     ]
     return pages.write_page(folder, "Statistics of features", facts, parts)
 
@@ -129,11 +124,6 @@ def decimal(value: float | None, places: int = 2, *, signed: bool = False) -> st
     if value is None:
         return "–"
     return f"{value:+.{places}f}" if signed else f"{value:.{places}f}"
-
-
-def reasons(each: FeatureStatistics) -> str:
-    """Return null rows by reason, the most frequent first."""
-    return ", ".join(f"{reason.replace('_', ' ')} {count:,}" for reason, count in each.nulls.items())
 
 
 def _tiles(report: StatisticsReport) -> str:
@@ -185,7 +175,7 @@ def _verdicts(folder: Path, feature: Feature, bar: str, audits: Sequence[Audited
 
 
 def _name(each: FeatureStatistics, *, anchor: bool = False) -> Html:
-    row = f"{_ROW}{each.name}" if anchor else None
+    row = f"{ROW}{each.name}" if anchor else None
     return pages.link(each.name, f"#{ANCHOR}{each.name}", anchor=row)
 
 
@@ -236,85 +226,3 @@ def _look(each: FeatureStatistics) -> list[str]:
     outliers = "–" if found.outliers is None else f"{found.outliers:.1%}"
     shape = [f"{found.quantiles[3]:.3g}", decimal(found.skew), decimal(found.kurtosis), outliers]
     return [_name(each), f"{each.coverage:.1%}", *shape, reasons(each)]
-
-
-def _feature(each: FeatureStatistics, feature: Feature, verdicts: Html) -> str:
-    """Return what a feature is, and its plots; why it has none where it is never known."""
-    known = each.distribution is not None
-    values = {
-        "What it is": summary(feature),
-        "Units": feature.units,
-        "History": history(feature),
-        "Known at": feature.available_at,
-        "Null": feature.nulls.removeprefix("null "),
-        "Known": f"{each.coverage:.1%} of {each.rows:,} rows"
-        + (f"; nulls: {reasons(each)}" if each.nulls else ""),
-        "Audit": verdicts,
-    }
-    if verdicts == "–":
-        del values["Audit"]
-    back = f"<p class='note'>{pages.link('its numbers', f'#{_ROW}{each.name}')}</p>" if known else ""
-    body = pages.terms(values) + back + (_plots(each) if known else "")
-    return pages.section(f"{each.name}, {each.family}", body, anchor=f"{ANCHOR}{each.name}")
-
-
-def _plots(each: FeatureStatistics) -> str:
-    """Return the distribution early and late, the coefficients with their errors, and their sum over time."""
-    from plotly.subplots import make_subplots
-
-    dashes = ", ".join(
-        f"{info.horizon} {word}" for info, (_, word) in zip(each.information, _DASHES, strict=False)
-    )
-    titles = (
-        "first third (grey, dotted) and last third",
-        "IC by horizon, ± 2 errors",
-        f"IC added up ({dashes})",
-    )
-    figure = make_subplots(rows=1, cols=3, subplot_titles=titles, horizontal_spacing=0.07)
-    found = each.distribution
-    assert found is not None  # noqa: S101 - features that are never known have no section
-    middles = [(low + high) / 2 for low, high in zip(found.edges, found.edges[1:], strict=False)]
-    for counts, colour, dash in ((found.first, GREY, "dot"), (found.last, BLUE, "solid")):
-        total = sum(counts) or 1
-        figure.add_scatter(
-            x=middles,
-            y=[count / total for count in counts],
-            line={"color": colour, "shape": "hvh", "dash": dash},
-            row=1,
-            col=1,
-        )
-    _coefficients(figure, each.information)
-    for info, (dash, _) in zip(each.information, _DASHES, strict=False):
-        _added_up(figure, info, dash)
-    styled(figure, height=230)
-    figure.update_layout(margin={"t": 34})
-    figure.update_annotations(font={"size": 12})
-    return pages.late_chart(figure)
-
-
-def _coefficients(figure: Any, information: Sequence[Information]) -> None:
-    known = [info for info in information if info.coefficient is not None and info.t_value]
-    errors = [2.0 * abs((info.coefficient or 0.0) / (info.t_value or 1.0)) for info in known]
-    figure.add_scatter(
-        x=[f"{info.horizon}" for info in known],
-        y=[info.coefficient for info in known],
-        error_y={"type": "data", "array": errors, "color": GREY},
-        mode="markers",
-        marker={"color": BLUE, "size": 9},
-        row=1,
-        col=2,
-    )
-    figure.update_xaxes(type="category", row=1, col=2)
-
-
-def _added_up(figure: Any, info: Information, dash: str) -> None:
-    step = max(1, info.series.height // 200)
-    thin = info.series.with_columns(total=info.series["coefficient"].cum_sum()).gather_every(step)
-    figure.add_scatter(
-        x=[et_date(asof) for asof in thin["asof"]],
-        y=thin["total"].to_list(),
-        name=f"{info.horizon} bars",
-        line={"color": BLUE, "width": 1.5, "dash": dash},
-        row=1,
-        col=3,
-    )

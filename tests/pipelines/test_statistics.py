@@ -41,7 +41,7 @@ def test_statistics_of_stored_features_have_reasons_returns_and_a_page(stored, t
     assert found["sma_distance_20"].autocorrelation[1] > 0.8
     page = write_statistics(tmp_path / "page", report, catalog()).read_text()
     assert "sma_distance_20, price" in page
-    assert "IC added up (1 full, 6 dashed, 13 dotted)" in page
+    assert "IC summed: 1 full, 6 dashed, 13 dotted" in page
     assert page.count("warm up 4") == 2  # in the table, and in the feature's own section
 
 
