@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from html import escape
 from typing import TYPE_CHECKING, Any
+
+from backtests.page_assets import CONFIG, DRAW_LATE, FOLLOW, STYLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -12,36 +15,12 @@ if TYPE_CHECKING:
     from backtests.metrics import Metrics
 
 _UNDEFINED = "n/a"
-_STYLE = """
-:root { color-scheme: light; --ink: #0f172a; --soft: #64748b; --rule: #e2e8f0; --card: #ffffff; }
-* { box-sizing: border-box; }
-body { margin: 0; background: #f1f5f9; color: var(--ink);
-  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
-main { max-width: 1120px; margin: 0 auto; padding: 32px 20px 64px; }
-h1 { font-size: 26px; margin: 0 0 4px; letter-spacing: -0.01em; }
-h2 { font-size: 16px; margin: 0 0 12px; }
-p.sub { margin: 0 0 24px; color: var(--soft); }
-p.note { margin: 0 0 10px; color: var(--soft); font-size: 13px; }
-section { background: var(--card); border: 1px solid var(--rule); border-radius: 12px;
-  padding: 18px 20px; margin: 0 0 18px; overflow-x: auto; }
-.wide { min-width: 680px; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(190px, 1fr));
-  gap: 12px; margin: 0 0 18px; }
-.tile { background: var(--card); border: 1px solid var(--rule); border-radius: 12px; padding: 14px 16px; }
-.tile b { display: block; font-size: 22px; font-weight: 650; font-variant-numeric: tabular-nums; }
-.tile span { color: var(--soft); font-size: 13px; }
-.pair { display: grid; grid-template-columns: 1fr 1fr; gap: 0 18px; }
-@media (max-width: 800px) { .pair { grid-template-columns: 1fr; } }
-.pair section { min-width: 0; }
-.scroll { max-height: 460px; overflow: auto; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: 14px; }
-th { text-align: left; color: var(--soft); font-weight: 550; position: sticky; top: 0;
-  background: var(--card); }
-th, td { padding: 6px 10px; border-bottom: 1px solid var(--rule); white-space: nowrap; }
-td.wrap { white-space: normal; }
-td.n, th.n, th.s { text-align: right; }
-.up { color: #15803d; } .down { color: #b91c1c; }
-"""
+
+
+class Html(str):
+    """Text that is HTML already: tables take it as it is."""
+
+    __slots__ = ()
 
 
 def write_page(folder: Path, title: str, facts: Sequence[str], parts: Sequence[str]) -> Path:
@@ -72,9 +51,9 @@ def write_page(folder: Path, title: str, facts: Sequence[str], parts: Sequence[s
     page.write_text(
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
-        f"<title>{escape(title)}</title><style>{_STYLE}</style>"
+        f"<title>{escape(title)}</title><style>{STYLE}</style>"
         '<script charset="utf-8" src="plotly.min.js"></script></head>'
-        f"<body><main>{heading}{''.join(parts)}</main></body></html>",
+        f"<body><main>{heading}{''.join(parts)}</main>{DRAW_LATE}</body></html>",
         encoding="utf-8",
     )
     return page
@@ -125,9 +104,52 @@ def note(text: str) -> str:
     return f"<p class='note'>{escape(text)}</p>"
 
 
-def section(title: str, body: str) -> str:
-    """Return HTML under a heading."""
-    return f"<section><h2>{escape(title)}</h2>{body}</section>"
+def section(title: str, body: str, *, anchor: str | None = None) -> str:
+    """Return HTML under a heading; links to `#anchor` lead to it."""
+    named = "" if anchor is None else f" id='{escape(anchor)}'"
+    return f"<section{named}><h2>{escape(title)}</h2>{body}</section>"
+
+
+def link(text: str, target: str, *, anchor: str | None = None) -> Html:
+    """Return a link; links to `#anchor` lead to it.
+
+    Examples
+    --------
+    >>> link("a < b", "#row")
+    "<a href='#row'>a &lt; b</a>"
+    """
+    named = "" if anchor is None else f" id='{escape(anchor)}'"
+    return Html(f"<a{named} href='{escape(target)}'>{escape(text)}</a>")
+
+
+def legend(entries: Sequence[tuple[str, str, str]]) -> str:
+    """Return what marks mean, each a character, its colour and words; lines break where there is no room."""
+    made = "".join(
+        f"<span><b style='color: {escape(colour)}'>{escape(mark)}</b> {escape(words)}</span>"
+        for mark, colour, words in entries
+    )
+    return f"<p class='legend'>{made}</p>"
+
+
+def chips(values: Sequence[Html]) -> str:
+    """Return short texts as frames beside each other; lines break where there is no room."""
+    return f"<p class='chips'>{''.join(values)}</p>"
+
+
+def marked(text: str, kind: str) -> Html:
+    """Return text, or `Html`, that stands out: `good`, `bad`, or `doubt` for what is not known."""
+    return Html(f"<span class='{escape(kind)}'>{_text(text)}</span>")
+
+
+def target(text: str, anchor: str) -> Html:
+    """Return text that links to `#anchor` lead to."""
+    return Html(f"<span id='{escape(anchor)}'>{escape(text)}</span>")
+
+
+def terms(values: Mapping[str, str]) -> str:
+    """Return texts by name as a list of definitions; `Html` is taken as it is."""
+    made = "".join(f"<dt>{escape(name)}</dt><dd>{_text(value)}</dd>" for name, value in values.items())
+    return f"<dl>{made}</dl>"
 
 
 def pair(left: str, right: str) -> str:
@@ -146,21 +168,43 @@ def table(heads: Sequence[str], kinds: Sequence[str], rows: Sequence[Sequence[st
         Of the columns: `` for text, `wrap` for long text, `n` for numbers, `s` for signed numbers, which are
         coloured by their sign.
     rows
-        Cells, not yet escaped.
+        Cells, not yet escaped; `Html` is taken as it is. A wide table scrolls inside itself, its first column
+        and its heads stay.
     """
     head = "".join(f"<th class='{kind}'>{escape(name)}</th>" for name, kind in zip(heads, kinds, strict=True))
     body = "".join(
         "<tr>" + "".join(_cell(cell, kind) for cell, kind in zip(row, kinds, strict=True)) + "</tr>"
         for row in rows
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<div class='table'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
-def chart(figure: Any, *, wide: bool = False) -> str:
-    """Return a plotly figure as HTML that needs the page's script; a wide one scrolls on narrow screens."""
-    config = {"displayModeBar": False, "responsive": True}
-    html = figure.to_html(full_html=False, include_plotlyjs=False, config=config)
-    return f"<div class='wide'>{html}</div>" if wide else str(html)
+def chart(figure: Any, *, wide: bool = False, anchors: str | None = None) -> str:
+    """Return a plotly figure as HTML that needs the page's script.
+
+    Parameters
+    ----------
+    figure
+        A plotly figure.
+    wide
+        Whether it scrolls on narrow screens.
+    anchors
+        How the anchors begin that a click leads to: on the label of a row, to the one that ends with the
+        label; on a point, to the first of its custom data. None makes no links.
+    """
+    follow = None if anchors is None else FOLLOW.replace("ANCHOR", json.dumps(anchors))
+    html = figure.to_html(full_html=False, include_plotlyjs=False, config=CONFIG, post_script=follow)
+    return _sideways(str(html)) if wide else str(html)
+
+
+def late_chart(figure: Any) -> str:
+    """Return a plotly figure that is drawn once it is about to be seen, or printed: for pages of many.
+
+    It scrolls on narrow screens.
+    """
+    drawn = figure.to_json()  # in which plotly escapes what would end the script
+    box = f"<div class='lazy' style='min-height: {figure.layout.height}px'>"
+    return _sideways(f"{box}<script type='application/json'>{drawn}</script></div>")
 
 
 def share(value: float | None, *, signed: bool = False) -> str:
@@ -201,4 +245,12 @@ def number(value: float | None) -> str:
 def _cell(text: str, kind: str) -> str:
     if kind == "s":
         kind = "n down" if text.startswith("-") else "n up"
-    return f"<td class='{kind}'>{escape(text)}</td>"
+    return f"<td class='{kind}'>{_text(text)}</td>"
+
+
+def _sideways(html: str) -> str:
+    return f"<div class='sideways'><div class='wide'>{html}</div></div>"
+
+
+def _text(text: str) -> str:
+    return text if isinstance(text, Html) else escape(text)

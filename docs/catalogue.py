@@ -6,7 +6,7 @@ from pathlib import Path
 
 from features.catalog import catalog, families
 from features.facts import FACTS, NEVER
-from flows.features_tables import history, summary
+from features.words import history, summary
 
 PAGE = Path(__file__).with_name("features.md")
 BEGIN, END = "<!-- catalogue: written by docs/catalogue.py -->", "<!-- end of catalogue -->"

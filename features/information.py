@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -114,6 +115,37 @@ def long_run_error(draws: FloatArray, horizon: int) -> float:
     # Each lag's sum misses the pairs that reach beyond the ends, and the mean is estimated: both shrink it.
     correction = count / max(count - horizon, 1)
     return float(np.sqrt(max(variance + 2.0 * sum(overlap), variance) * correction / count))
+
+
+def bonferroni(tests: int, level: float = 0.05) -> float:
+    """Return how large a t-value must be where so many were looked at.
+
+    Parameters
+    ----------
+    tests
+        Coefficients looked at: features times horizons.
+    level
+        How likely at most one of them lies beyond by chance, when none says anything.
+
+    Returns
+    -------
+    float
+        Of a normal distribution, both sides. It holds however the features depend on each other, and is
+        stricter than needed where they are alike.
+
+    Raises
+    ------
+    ValueError
+        When there are no tests.
+
+    Examples
+    --------
+    >>> round(bonferroni(1), 2), round(bonferroni(258), 2)
+    (1.96, 3.73)
+    """
+    if tests < 1:
+        raise ValueError(f"a threshold for {tests} t-values: at least one is needed")
+    return NormalDist().inv_cdf(1.0 - level / (2.0 * tests))
 
 
 def _across_names(pairs: pl.DataFrame) -> pl.DataFrame:

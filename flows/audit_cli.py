@@ -10,8 +10,9 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from features.feature import Feature
     from features.selftest import Trial
     from pipelines.audit import AuditReport
 
@@ -128,7 +129,7 @@ def audit(
     for shown in audit_tables.audit(found):
         Console().print(shown, highlight=False, soft_wrap=isinstance(shown, str))
     if report is not None:
-        _write(found, report)
+        _write(found, report, features)
     if found.failed:
         raise typer.Exit(1)
     if found.unproved and not allow_unproved:
@@ -156,11 +157,13 @@ def selftest(samples: Samples = 12, seed: Seed = 0) -> None:
         raise typer.Exit(1)
 
 
-def _write(found: AuditReport, folder: Path) -> None:
-    """Write the page, with what the audit catches among planted leaks."""
+def _write(found: AuditReport, folder: Path, features: Mapping[str, Feature]) -> None:
+    """Write the page, with what the audit catches among planted leaks, and the verdicts beside it."""
     from pipelines.audit_page import write_audit
+    from pipelines.audit_verdicts import write_verdicts
 
     page = write_audit(folder, found, _planted() if found.check == "lookahead" else ())
+    write_verdicts(folder, found, features)
     Console().print(f"report {page}", highlight=False, soft_wrap=True)
 
 

@@ -9,7 +9,7 @@ from rich.markup import escape
 from features.catalog import families
 from features.context import needs
 from features.definitions import definition
-from features.feature import BARS
+from features.words import history, summary
 from flows.tables import empty
 
 if TYPE_CHECKING:
@@ -70,23 +70,3 @@ def built(report: FeaturizeReport) -> Iterator[RenderableType]:
     )
     if report.absent:
         yield f"the lake has no {', no '.join(report.absent)}: features that read them are null"
-
-
-def history(feature: Feature) -> str:
-    """Return the history a feature needs, in words.
-
-    Examples
-    --------
-    >>> from features.catalog import catalog
-    >>> history(catalog()["rsi_7"]), history(catalog()["iv_rank_252"])
-    ('224 bars', '252 of options')
-    """
-    if feature.on != BARS:
-        return f"{feature.lookback} of {feature.on}"
-    return f"{feature.lookback} bars" if feature.lookback > 1 else "1 bar"
-
-
-def summary(feature: Feature) -> str:
-    """Return the first sentence of a feature's description, without its verb."""
-    first = feature.doc.split("\n\n", maxsplit=1)[0].replace("\n", " ")
-    return first.removeprefix("Return ")

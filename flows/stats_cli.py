@@ -42,6 +42,14 @@ def stats(
     report: Annotated[
         Path | None, typer.Option("--report", metavar="DIR", help="Write a page with plots there.")
     ] = None,
+    audit: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--audit",
+            metavar="DIR",
+            help="A page of `strikelake audit`, whose verdicts are shown; repeat it.",
+        ),
+    ] = None,
     lake: Annotated[
         str | None,
         typer.Option(
@@ -57,14 +65,20 @@ def stats(
 
       strikelake features stats --family price --horizon 1 --horizon 5 --report data/reports/features
 
+      strikelake features stats --report data/reports/features --audit data/reports/audit
+
       strikelake features stats --module my_features.py
     """
     from flows import progress, ranges, wiring
     from flows.settings import load
+    from pipelines.audit_verdicts import read_verdicts
     from pipelines.own_features import wanted
     from pipelines.statistics import feature_statistics
     from pipelines.statistics_page import write_statistics
 
+    if audit and report is None:
+        raise typer.BadParameter("--audit goes with --report: the verdicts are shown on the page")
+    audits = [read_verdicts(folder) for folder in audit or ()]
     settings = load()
     chosen = wanted(feature, family, module)
     opened = wiring.lake(settings, lake)
@@ -84,7 +98,9 @@ def stats(
     for shown in _shown(found):
         Console().print(shown, highlight=False)
     if report is not None:
-        Console().print(f"report {write_statistics(report, found)}", highlight=False, soft_wrap=True)
+        Console().print(
+            f"report {write_statistics(report, found, chosen, audits)}", highlight=False, soft_wrap=True
+        )
 
 
 def _shown(found: StatisticsReport) -> Iterator[RenderableType]:

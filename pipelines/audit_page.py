@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from backtests import pages
+from pipelines.audit_verdicts import ANCHOR
 from pipelines.audit_words import (
     STATUS,
     caught_by,
@@ -22,11 +23,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from features.selftest import Trial
-    from features.verdicts import Verdict
+    from features.verdicts import Status, Verdict
     from pipelines.audit import AuditReport
 
 _TITLES = {"lookahead": "Look-ahead audit", "lookback": "Lookback audit"}
 _SHOWN = 12
+_TROUBLED = ("failed", "error")
+_TROUBLE = "trouble-"
+_MARKS: dict[Status, str] = {"failed": "✗", "error": "!", "unseen": "?", "passed": "✓"}  # the worst first
+_COLOURS = {"good": "#15803d", "bad": "#b91c1c", "doubt": "#92400e"}
+_KINDS = {"passed": "good", "failed": "bad", "error": "bad", "unseen": "doubt"}
 _HOW = {
     "lookahead": (
         "Each feature is computed three times for the same decision: from the whole lake, from a lake "
@@ -58,7 +64,7 @@ def write_audit(folder: Path, report: AuditReport, trials: Sequence[Trial] = ())
         Of the `index.html`.
     """
     every = (*report.verdicts, *report.labels)
-    troubled = [verdict for verdict in every if verdict.status in {"failed", "error"}]
+    troubled = [verdict for verdict in every if verdict.status in _TROUBLED]
     facts = (
         f"{report.bar} bars",
         f"{len(report.moments)} decisions from {moment(report.moments[0])} to {moment(report.moments[-1])}",
@@ -66,7 +72,7 @@ def write_audit(folder: Path, report: AuditReport, trials: Sequence[Trial] = ())
     )
     parts = [
         _tiles(report, trials),
-        pages.note(_HOW[report.check]),
+        pages.section("At a glance", pages.note(_HOW[report.check]) + _glance(every)),
         *(_trouble(verdict) for verdict in troubled),
         *_unproved(every),
         pages.section(f"Features ({len(report.verdicts)})", _table(report.verdicts)),
@@ -89,9 +95,23 @@ def _tiles(report: AuditReport, trials: Sequence[Trial]) -> str:
         "NOT PROVED (never a value)": f"{count('unseen')}",
     }
     if trials:
-        tiles["planted leaks caught"] = f"{sum(trial.caught for trial in trials)} of {len(trials)}"
-        tiles["false alarms on honest twins"] = f"{sum(trial.false_alarm for trial in trials)}"
+        alarms = sum(trial.false_alarm for trial in trials)
+        told = f"planted leaks caught; false alarms: {alarms}"
+        tiles[told] = f"{sum(trial.caught for trial in trials)} of {len(trials)}"
     return pages.tiles(tiles)
+
+
+def _glance(verdicts: Sequence[Verdict]) -> str:
+    """Return every name with a sign of its verdict, which leads to its row."""
+    said = {status: (mark, STATUS[status], _KINDS[status]) for status, mark in _MARKS.items()}
+    legend = pages.legend([(mark, _COLOURS[kind], words) for mark, words, kind in said.values()])
+    chips = [
+        pages.marked(
+            pages.link(f"{_MARKS[each.status]} {each.name}", f"#{ANCHOR}{each.name}"), _KINDS[each.status]
+        )
+        for each in _worst_first(verdicts)
+    ]
+    return legend + pages.chips(chips)
 
 
 def _unproved(verdicts: Sequence[Verdict]) -> list[str]:
@@ -109,7 +129,8 @@ def _unproved(verdicts: Sequence[Verdict]) -> list[str]:
 def _trouble(verdict: Verdict) -> str:
     """Return all that is known of a feature that failed."""
     if verdict.error is not None:
-        return pages.section(f"{verdict.name} {STATUS['error']}", pages.paragraph(verdict.error))
+        title = f"{verdict.name} {STATUS['error']}"
+        return pages.section(title, pages.paragraph(verdict.error), anchor=f"{_TROUBLE}{verdict.name}")
     first = verdict.findings[0]
     lines = [finding(first)]
     if verdict.source is not None:
@@ -124,23 +145,36 @@ def _trouble(verdict: Verdict) -> str:
     kinds = ("", "", "", "n", "n")
     title = f"{verdict.name}: {len(verdict.findings):,} of {verdict.checked:,} values changed"
     words = "".join(pages.paragraph(line[:1].upper() + line[1:] + ".") for line in lines)
-    return pages.section(title, words + pages.table(heads, kinds, rows))
+    body = words + pages.table(heads, kinds, rows)
+    return pages.section(title, body, anchor=f"{_TROUBLE}{verdict.name}")
+
+
+def _worst_first(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    return sorted(verdicts, key=lambda each: list(_MARKS).index(each.status))
 
 
 def _table(verdicts: Sequence[Verdict]) -> str:
     rows = [
         (
-            verdict.name,
-            STATUS[verdict.status],
+            _named(verdict),
+            pages.marked(STATUS[verdict.status], _KINDS[verdict.status]),
             f"{verdict.checked:,}",
             f"{verdict.seen:,}",
             f"{len(verdict.findings):,}",
             sentence(verdict),
         )
-        for verdict in verdicts
+        for verdict in _worst_first(verdicts)
     ]
     heads = ("Name", "Verdict", "Compared", "Not null", "Changed", "What happened")
     return pages.table(heads, ("", "", "n", "n", "n", "wrap"), rows)
+
+
+def _named(verdict: Verdict) -> pages.Html:
+    """Return a name that other pages lead to, and that leads to what is known of a failure."""
+    anchor = f"{ANCHOR}{verdict.name}"
+    if verdict.status in _TROUBLED:
+        return pages.link(verdict.name, f"#{_TROUBLE}{verdict.name}", anchor=anchor)
+    return pages.target(verdict.name, anchor)
 
 
 def _planted(trials: Sequence[Trial]) -> str:

@@ -2,29 +2,67 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from backtests import pages
-from backtests.figures import BLUE, GREY, styled
-from strikelake.calendar import et_date
+from backtests.pages import Html
+from features.information import FEWEST_MOMENTS
+from pipelines.audit_verdicts import ANCHOR as VERDICT
+from pipelines.statistics_figures import (
+    ANCHOR,
+    CUSTOMARY,
+    MUCH_DRIFT,
+    by_evidence,
+    coverage_figure,
+    coverage_legend,
+    drift_figure,
+    drift_legend,
+    information_figure,
+    information_legend,
+    t_values,
+    threshold,
+)
+from pipelines.statistics_sections import ROW, feature_section, reasons
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
-    from features.information import Information
+    from features.feature import Feature
     from features.statistics import FeatureStatistics
+    from pipelines.audit_verdicts import Audited
     from pipelines.statistics import StatisticsReport
+    from pipelines.statistics_figures import Legend
 
 _NOTE = (
     "IC is the information coefficient: Spearman's rank correlation with the return over so many bars. Its "
     "t-value is adjusted for the overlap of returns (Hansen and Hodrick); of twenty features that say "
-    "nothing one lies beyond ±2 by chance. Drift is between the first and the last third of the time: a "
-    "population stability index above 0.25, by custom, is much."
+    "nothing one lies beyond ±2 by chance. Beyond the Bonferroni line anything at all is seen in at most one "
+    "of twenty such pages, if no feature says anything. Click a feature for what it is and how it behaved."
 )
+_COVERED = "Bars with a value, and why the others have none; the least covered first."
+_DRIFTED = "Between the first and the last third of the time; by custom, above 0.1 is some, above 0.25 much."
+_NUMBERS = (
+    "AC 1 is the correlation with the bar before, KS the Kolmogorov-Smirnov distance between the first and "
+    "the last third. Bold lies beyond ±2, a star beyond the Bonferroni line."
+)
+_VERDICTS = {
+    "passed": ("passed", "good"),
+    "failed": ("FAILED", "bad"),
+    "error": ("cannot be computed", "bad"),
+    "unseen": ("NOT PROVED", "doubt"),
+    "stale": ("changed since", "doubt"),
+}
 
 
-def write_statistics(folder: Path, report: StatisticsReport) -> Path:
+def write_statistics(
+    folder: Path,
+    report: StatisticsReport,
+    features: Mapping[str, Feature],
+    audits: Sequence[Audited] = (),
+) -> Path:
     """Write the statistics as one folder; see `pages.write_page`.
 
     Parameters
@@ -33,6 +71,10 @@ def write_statistics(folder: Path, report: StatisticsReport) -> Path:
         Made when missing; an earlier report in it is replaced.
     report
         The statistics.
+    features
+        What the features of the report are, by name.
+    audits
+        Audits whose verdicts are shown, with links to their pages.
 
     Returns
     -------
@@ -44,15 +86,29 @@ def write_statistics(folder: Path, report: StatisticsReport) -> Path:
         f"{report.bar} bars from {report.start} to {report.end}",
         f"{report.underlyings} underlyings",
     )
+    verdicts = {name: _verdicts(folder, feature, report.bar, audits) for name, feature in features.items()}
     parts = [
-        pages.note(_NOTE),
-        pages.section("What they say about returns", _said(report)),
+        _tiles(report),
+        pages.section(
+            "What they say about returns",
+            pages.note(_NOTE + _few(report))
+            + _figure(information_figure(report), information_legend(report)),
+        ),
+        pages.pair(
+            pages.section(
+                "Coverage", pages.note(_COVERED) + _figure(coverage_figure(report), coverage_legend(report))
+            ),
+            pages.section(
+                "Drift", pages.note(_DRIFTED) + _figure(drift_figure(report), drift_legend(report))
+            ),
+        ),
+        pages.section("In numbers", pages.note(_NUMBERS) + _said(report, verdicts if audits else None)),
         pages.section("What they look like", _looks(report)),
         *(
             pages.note(f"Never known ({why}): {', '.join(names)}.")
             for why, names in report.never_known.items()
         ),
-        *(pages.section(f"{each.name}, {each.family}", _plots(each)) for each in report.known),
+        *(feature_section(each, features[each.name], verdicts[each.name]) for each in report.features),
     ]
     return pages.write_page(folder, "Statistics of features", facts, parts)
 
@@ -70,26 +126,93 @@ def decimal(value: float | None, places: int = 2, *, signed: bool = False) -> st
     return f"{value:+.{places}f}" if signed else f"{value:.{places}f}"
 
 
-def reasons(each: FeatureStatistics) -> str:
-    """Return null rows by reason, the most frequent first."""
-    return ", ".join(f"{reason.replace('_', ' ')} {count:,}" for reason, count in each.nulls.items())
+def _tiles(report: StatisticsReport) -> str:
+    found, strict = t_values(report), threshold(report)
+    beyond = sum(abs(value) > CUSTOMARY for value in found)
+    chance = 2.0 * NormalDist().cdf(-CUSTOMARY) * len(found)
+    drifted = sum(each.psi is not None and each.psi > MUCH_DRIFT for each in report.known)
+    values = {
+        "features that are ever known": f"{len(report.known)} of {len(report.features)}",
+        f"t-values beyond ±{CUSTOMARY:g}; {chance:.0f} by chance": f"{beyond} of {len(found)}",
+    }
+    if strict is not None:
+        values[f"beyond ±{strict:.2f} (Bonferroni)"] = f"{sum(abs(value) > strict for value in found)}"
+    return pages.tiles(values | {f"drift much (PSI above {MUCH_DRIFT})": f"{drifted}"})
 
 
-def _said(report: StatisticsReport) -> str:
-    heads = ["Feature", "AC 1"]
+def _few(report: StatisticsReport) -> str:
+    """Return a warning of horizons with too few returns that do not overlap; empty where there is none."""
+    spans = {
+        horizon: max((each.information[place].moments for each in report.known), default=0) // horizon
+        for place, horizon in enumerate(report.horizons)
+    }
+    few = [f"{horizon} ({count})" for horizon, count in spans.items() if count < FEWEST_MOMENTS]
+    if not few:
+        return ""
+    return (
+        f" Mind bars ahead with fewer than {FEWEST_MOMENTS} returns that do not overlap: {', '.join(few)}. "
+        "Their t-values scatter more widely than either line allows for."
+    )
+
+
+def _figure(figure: Any, legend: Legend) -> str:
+    return pages.legend(legend) + pages.chart(figure, anchors=ANCHOR)
+
+
+def _verdicts(folder: Path, feature: Feature, bar: str, audits: Sequence[Audited]) -> Html:
+    """Return what audits say of a feature, each a link to its row on their pages."""
+    said = []
+    for audit in audits:
+        status = audit.status(feature)
+        if status is None:
+            continue
+        word, kind = _VERDICTS[status]
+        text = word if audit.bar == bar else f"{word} on {audit.bar} bars"
+        where = Path(os.path.relpath(audit.page.resolve(), folder.resolve())).as_posix()
+        link = pages.link(f"{audit.check}: {text}", f"{where}#{VERDICT}{feature.name}")
+        said.append(pages.marked(link, kind))
+    return Html(", ".join(said) or "–")
+
+
+def _name(each: FeatureStatistics, *, anchor: bool = False) -> Html:
+    row = f"{ROW}{each.name}" if anchor else None
+    return pages.link(each.name, f"#{ANCHOR}{each.name}", anchor=row)
+
+
+def _said(report: StatisticsReport, verdicts: Mapping[str, Html] | None) -> str:
+    heads = ["Feature", "Family", "AC 1"]
     for horizon in report.horizons:
         heads += [f"IC {horizon}", f"t {horizon}"]
     heads += ["PSI", "KS"]
+    kinds = ["", "", *["n"] * (len(heads) - 2)]
+    strict = threshold(report)
     rows = []
-    for each in report.known:
+    for each in by_evidence(report):
         said = [
             text
             for info in each.information
-            for text in (decimal(info.coefficient, 3, signed=True), decimal(info.t_value, 1, signed=True))
+            for text in (decimal(info.coefficient, 3, signed=True), _t_value(info.t_value, strict))
         ]
         memory = next(iter(each.autocorrelation.values()), None)
-        rows.append([each.name, decimal(memory), *said, decimal(each.psi), decimal(each.ks)])
-    return pages.table(heads, ["", *["n"] * (len(heads) - 1)], rows)
+        row = [
+            _name(each, anchor=True),
+            each.family,
+            decimal(memory),
+            *said,
+            decimal(each.psi),
+            decimal(each.ks),
+        ]
+        rows.append(row if verdicts is None else [*row, verdicts[each.name]])
+    if verdicts is not None:
+        heads, kinds = [*heads, "Audit"], [*kinds, ""]
+    return pages.table(heads, kinds, rows)
+
+
+def _t_value(value: float | None, strict: float | None) -> str:
+    text = decimal(value, 1, signed=True)
+    if value is None or abs(value) <= CUSTOMARY:
+        return text
+    return Html(f"<b>{'*' if strict is not None and abs(value) > strict else ''}{text}</b>")
 
 
 def _looks(report: StatisticsReport) -> str:
@@ -102,59 +225,4 @@ def _look(each: FeatureStatistics) -> list[str]:
     assert found is not None  # noqa: S101 - features that are never known are told apart
     outliers = "–" if found.outliers is None else f"{found.outliers:.1%}"
     shape = [f"{found.quantiles[3]:.3g}", decimal(found.skew), decimal(found.kurtosis), outliers]
-    return [each.name, f"{each.coverage:.1%}", *shape, reasons(each)]
-
-
-def _plots(each: FeatureStatistics) -> str:
-    """Return the distribution early and late, the coefficients with their errors, and their sum over time."""
-    from plotly.subplots import make_subplots
-
-    titles = ("first third (grey) and last third", "IC by horizon, ± 2 errors", "IC added up over time")
-    figure = make_subplots(rows=1, cols=3, subplot_titles=titles, horizontal_spacing=0.07)
-    found = each.distribution
-    assert found is not None  # noqa: S101 - features that are never known have no section
-    middles = [(low + high) / 2 for low, high in zip(found.edges, found.edges[1:], strict=False)]
-    for counts, colour in ((found.first, GREY), (found.last, BLUE)):
-        total = sum(counts) or 1
-        figure.add_scatter(
-            x=middles,
-            y=[count / total for count in counts],
-            line={"color": colour, "shape": "hvh"},
-            row=1,
-            col=1,
-        )
-    _coefficients(figure, each.information)
-    for info, colour in zip(each.information, (BLUE, GREY, "#15803d"), strict=False):
-        _added_up(figure, info, colour)
-    styled(figure, height=230)
-    figure.update_layout(margin={"t": 34})
-    figure.update_annotations(font={"size": 12})
-    return pages.chart(figure)
-
-
-def _coefficients(figure: Any, information: Sequence[Information]) -> None:
-    known = [info for info in information if info.coefficient is not None and info.t_value]
-    errors = [2.0 * abs((info.coefficient or 0.0) / (info.t_value or 1.0)) for info in known]
-    figure.add_scatter(
-        x=[f"{info.horizon}" for info in known],
-        y=[info.coefficient for info in known],
-        error_y={"type": "data", "array": errors, "color": GREY},
-        mode="markers",
-        marker={"color": BLUE, "size": 9},
-        row=1,
-        col=2,
-    )
-    figure.update_xaxes(type="category", row=1, col=2)
-
-
-def _added_up(figure: Any, info: Information, colour: str) -> None:
-    step = max(1, info.series.height // 200)
-    thin = info.series.with_columns(total=info.series["coefficient"].cum_sum()).gather_every(step)
-    figure.add_scatter(
-        x=[et_date(asof) for asof in thin["asof"]],
-        y=thin["total"].to_list(),
-        name=f"{info.horizon} bars",
-        line={"color": colour, "width": 1.5},
-        row=1,
-        col=3,
-    )
+    return [_name(each), f"{each.coverage:.1%}", *shape, reasons(each)]

@@ -7,7 +7,7 @@ from scipy import stats
 from scipy.special import rel_entr
 
 from features.drift import kolmogorov_smirnov, population_stability
-from features.information import information, long_run_error
+from features.information import bonferroni, information, long_run_error
 from features.statistics import describe
 
 
@@ -158,3 +158,18 @@ def test_constants_and_nulls_have_no_shape():
     empty = describe("mine", "own", rows.with_columns(value=pl.lit(None, pl.Float64)), {})
     assert (empty.distribution, empty.psi, empty.known) == (None, None, 0)
     assert empty.nulls == {"not recorded": 50}
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.9])
+def test_one_page_in_twenty_crosses_the_bonferroni_line_by_chance_or_fewer_where_features_are_alike(alike):
+    rng = np.random.default_rng(3)
+    shared = rng.normal(size=(4_000, 1))
+    t_values = np.sqrt(alike) * shared + np.sqrt(1.0 - alike) * rng.normal(size=(4_000, 90))
+    crossed = np.mean(np.abs(t_values).max(axis=1) > bonferroni(90))
+    assert crossed < 0.06
+    assert (crossed > 0.04) == (alike == 0.0)
+
+
+def test_no_t_values_have_no_threshold():
+    with pytest.raises(ValueError, match="a threshold for 0 t-values"):
+        bonferroni(0)

@@ -76,6 +76,25 @@ def test_the_table_fits_a_terminal_and_the_page_is_written(run, lake, tmp_path):
     assert "Statistics of features" in (tmp_path / "page" / "index.html").read_text()
 
 
+def test_the_page_leads_to_the_verdicts_of_an_audit(run, lake, tmp_path, monkeypatch):
+    chosen = ("--lake", lake, "--feature", "return_1")
+    monkeypatch.setattr(sys, "argv", ["strikelake", "audit", "lookback", *map(str, chosen), "--samples", "1"])
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--report", str(tmp_path / "audit")])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    code, _, _ = run(*chosen, "--report", tmp_path / "page", "--audit", tmp_path / "audit")
+    assert code == 0
+    page = (tmp_path / "page" / "index.html").read_text()
+    assert "href='../audit/index.html#verdict-return_1'>lookback: passed</a>" in page
+    code, _, said = run(*chosen, "--audit", tmp_path / "audit")
+    assert code == 2
+    assert "--audit goes with --report" in said
+    code, _, said = run(*chosen, "--report", tmp_path / "page", "--audit", tmp_path)
+    assert code == 1
+    assert "has no verdicts.json" in said
+
+
 def test_features_horizons_and_dates_are_chosen(run, lake):
     code, _, said = run("--lake", lake, "--feature", "gap", "--horizon", 3, "--start", "2024-03-01")
     assert code == 0

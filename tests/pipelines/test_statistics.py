@@ -39,10 +39,10 @@ def test_statistics_of_stored_features_have_reasons_returns_and_a_page(stored, t
     assert [info.across for info in moved.information] == ["time"] * 3
     assert all(abs(info.t_value) < 5.0 for info in moved.information)
     assert found["sma_distance_20"].autocorrelation[1] > 0.8
-    page = write_statistics(tmp_path / "page", report).read_text()
+    page = write_statistics(tmp_path / "page", report, catalog()).read_text()
     assert "sma_distance_20, price" in page
-    assert "IC added up over time" in page
-    assert page.count("warm up 4") == 1
+    assert "IC summed: 1 full, 6 dashed, 13 dotted" in page
+    assert page.count("warm up 4") == 2  # in the table, and in the feature's own section
 
 
 def test_what_is_not_stored_is_said(stored, market_lake):
