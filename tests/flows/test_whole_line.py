@@ -34,7 +34,7 @@ def test_two_demos_with_one_seed_agree_on_every_metric_and_order(own_home):
     for _ in range(2):
         out = strikelake(own_home, "demo", "--sessions", 40, "--seed", 11)
         summaries.append(json.loads((own_home / "data/demo/summary.json").read_text()))
-        prints.append(re.search(r"fingerprint (\w{12})", out)[1])
+        prints.append(re.search(r"fingerprint +(\w{12})", out)[1])
     assert summaries[0] == summaries[1]
     assert prints[0] == prints[1]
     assert sorted(summaries[0]["models"]) == ["boosted", "forest", "neural"]
