@@ -3,8 +3,6 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 BENCHES := startup ingest query scoring live pricing features audit sandbox
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile
-# Numba notices a change of the file it compiles, not of what is compiled into it: a name of the sources' content does.
-# The commands name the same folder (flows.kernels): CRC-32, which gzip ends with.
 export MPLCONFIGDIR ?= $(CURDIR)/.cache/matplotlib
 
 .DEFAULT_GOAL := help

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _NEWS_DAYS = 5
 _QUARTER_DAYS = 130
 """A quarter and some weeks: a report further away than that is not the one around a bar."""
-_LONGEST_CLOSURE = timedelta(days=10)
+LONGEST_CLOSURE = timedelta(days=10)
 """No session comes later than that after any day."""
 _DATED_DAYS = 365
 """Days that a report's date is kept; dates told so early that they would be forgotten are not used."""
@@ -79,7 +79,7 @@ def known_at_opens(events: pl.DataFrame) -> pl.DataFrame:
     told = events["available_at"].to_numpy()
     if not len(told):
         return events
-    first, last = et_date(int(told.min())), et_date(int(told.max())) + _LONGEST_CLOSURE
+    first, last = et_date(int(told.min())), et_date(int(told.max())) + LONGEST_CLOSURE
     opens = np.array([each.open_ns for each in sessions(first, last)])
     return events.with_columns(available_at=pl.Series(opens[np.searchsorted(opens, told)]))
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from features.catalog import build, choose, sessions_of_history
 from features.context import needs
-from features.events import known_at_opens
+from features.events import LONGEST_CLOSURE, known_at_opens
 from features.facts import FACTS
 from features.option_summaries import summarise, summarise_open_interest
 from features.sectors import known_sectors
@@ -156,8 +156,8 @@ def read_facts(
 def first_date(name: str, start: date, count: int) -> date:
     """Return the first date of a table of facts that bars from `start` on may need."""
     spec = FACTS[name]
-    if spec.events:
-        return start - timedelta(days=count)
+    if spec.events:  # known from an open on, which may be days after they were told
+        return start - timedelta(days=count) - LONGEST_CLOSURE
     return sessions_before(start, count) - timedelta(days=spec.stale_days)
 
 

@@ -2,7 +2,7 @@
 
 import shutil
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -13,7 +13,7 @@ from features.catalog import catalog
 from features.context import needs
 from pipelines.chain import SessionTerms
 from pipelines.featurize import featurize
-from pipelines.inputs import read_facts
+from pipelines.inputs import compute, read_facts
 from pipelines.live_features import history, live_features
 from pipelines.rates import rate_for
 from pipelines.session import SessionPlan, TradingDesk
@@ -105,6 +105,21 @@ def test_every_decision_where_news_is_told_during_the_session(told_lake, tmp_pat
         live = live_features(known.bars, _today(lake, day), known.facts, asof)
         _assert_stored(lake, live, asof)
         assert live.filter(underlying="AAPL")["news_sentiment_5d"].count() == 1
+
+
+def test_an_article_of_a_weekend_counts_wherever_a_run_begins(told_lake, tmp_path):
+    lake = Lake(shutil.copytree(told_lake.root, tmp_path / "lake"))
+    saturday, friday = date(2025, 2, 8), date(2025, 2, 14)
+    article = lake.scan("news", friday, friday, underlyings=["AAPL"]).collect()
+    told = session(friday).open_ns - 6 * 86_400_000_000_000
+    moved = {"date": pl.lit(saturday), "ts_ns": pl.lit(told), "available_at": pl.lit(told)}
+    lake.replace("news", saturday, article.with_columns(**moved, article_id=pl.lit("weekend")))
+    names = ["news_volume_5d", "news_sentiment_5d"]
+    long = compute(lake, saturday - timedelta(days=9), friday, bar="30m", names=names)
+    alone = compute(lake, friday, friday, bar="30m", names=names)
+    assert alone.equals(long.filter(date=friday))
+    lake.replace("news", saturday, article.clear())
+    assert not compute(lake, friday, friday, bar="30m", names=names).equals(alone)
 
 
 @pytest.mark.parametrize("day", ORDINARY)
