@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+
+from flows.options import Bar, Day, Families, Module, Names, Root, Symbols, as_date
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,26 +23,10 @@ audit_app = typer.Typer(
     help="Prove that features do not look ahead, and that they ask for enough history.",
 )
 
-Names = Annotated[
-    list[str] | None, typer.Option("--feature", "-f", help="A feature; repeat it. All of them otherwise.")
-]
-Families = Annotated[list[str] | None, typer.Option("--family", help="A family such as price; repeat it.")]
-Module = Annotated[
-    Path | None, typer.Option("--module", "-m", metavar="FILE", help="A Python file of your own features.")
-]
-Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
 Samples = Annotated[int, typer.Option(min=1, help="Decision times to draw.")]
 Seed = Annotated[int, typer.Option(help="Of the draw.")]
-Bar = Annotated[
-    str | None, typer.Option("--bar", help="30m, 1d, or auto: 30m where the lake has minute bars.")
-]
-Symbols = Annotated[list[str] | None, typer.Option("--symbol", "-s", help="An underlying; repeat it.")]
 Report = Annotated[
     Path | None, typer.Option("--report", metavar="DIR", help="Write a page of the audit there.")
-]
-Root = Annotated[
-    str | None,
-    typer.Option("--lake", metavar="DIR", help="A folder or s3://…; data/lake unless configured otherwise."),
 ]
 
 
@@ -105,7 +90,7 @@ def audit(
 
     settings = load()
     opened = wiring.lake(settings, lake)
-    span = ranges.in_lake(opened, _date(start), _date(end))
+    span = ranges.in_lake(opened, as_date(start), as_date(end))
     names = ranges.symbols(opened, symbol, *span)
     width = ranges.bar(settings, opened, bar, *span)
     check = "lookback" if context.info_name == "lookback" else "lookahead"
@@ -173,7 +158,3 @@ def _planted() -> Sequence[Trial]:
 
     with progress.bars():
         return run(samples=_SAMPLES, progress=progress.advance("planted leaks"))
-
-
-def _date(moment: datetime | None) -> date | None:
-    return moment.date() if moment else None

@@ -11,7 +11,6 @@ import signal
 import sys
 import time
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,13 +20,13 @@ from rich.console import Console
 from flows.audit_cli import audit_app
 from flows.features_cli import features_app
 from flows.lake_cli import lake_app
+from flows.options import Day, as_date
 from flows.sandbox_cli import sandbox_app
 from flows.volatility_cli import analytics_app, surface
 from strikelake.errors import StrikelakeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date
 
 app = typer.Typer(
     name="strikelake",
@@ -46,7 +45,6 @@ app.command()(surface)
 app.add_typer(audit_app, name="audit")
 
 _LEAST_SESSIONS = 40  # of a demo: the first 17 warm features up, and no tree splits the rows of a few days
-Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
 FlatFilesOption = Annotated[
     Path | None,
     typer.Option("--flat-files", metavar="DIR", help="Read a folder in the vendor's layout instead of S3."),
@@ -155,8 +153,8 @@ def run(
         from flows.research import research
 
         done = research(
-            start=_date(start),
-            end=_date(end),
+            start=as_date(start),
+            end=as_date(end),
             flat_files=flat_files,
             reference=reference,
             bar=bar,
@@ -191,7 +189,11 @@ def ingest(
         from flows.ingest import ingest as flow
 
         report = flow(
-            start=_date(start), end=_date(end), datasets=dataset, flat_files=flat_files, reference=reference
+            start=as_date(start),
+            end=as_date(end),
+            datasets=dataset,
+            flat_files=flat_files,
+            reference=reference,
         )
         Console().print(tables.ingestion(report))
 
@@ -217,7 +219,9 @@ def featurize(
         from flows import tables
         from flows.featurize import featurize as flow
 
-        Console().print(tables.features(flow(start=_date(start), end=_date(end), bar=bar, symbols=symbol)))
+        Console().print(
+            tables.features(flow(start=as_date(start), end=as_date(end), bar=bar, symbols=symbol))
+        )
 
 
 @app.command()
@@ -243,8 +247,8 @@ def train(
         from flows.settings import load
         from flows.train import train as flow
 
-        last = _date(session) or ranges.in_lake(wiring.lake(load()), None, None)[1]
-        report = flow(session=last, start=_date(start), bar=bar)
+        last = as_date(session) or ranges.in_lake(wiring.lake(load()), None, None)[1]
+        report = flow(session=last, start=as_date(start), bar=bar)
         Console().print(tables.training(report))
 
 
@@ -268,7 +272,7 @@ def backtest(
         from flows import tables
         from flows.backtest import backtest as flow
 
-        Console().print(tables.backtest(flow(start=_date(start), end=_date(end), bar=bar)))
+        Console().print(tables.backtest(flow(start=as_date(start), end=as_date(end), bar=bar)))
 
 
 @app.command()
@@ -291,7 +295,7 @@ def trade(
         from flows import tables
         from flows.live_trade import live_trade as flow
 
-        Console().print(tables.session(flow(session=_date(session))))
+        Console().print(tables.session(flow(session=as_date(session))))
 
 
 @app.command()
@@ -356,10 +360,6 @@ def _bars() -> Iterator[None]:
 
 def _terminated(*_: object) -> None:
     sys.exit(143)
-
-
-def _date(moment: datetime | None) -> date | None:
-    return moment.date() if moment else None
 
 
 def _escape(text: str) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from flows.options import Bar, Day, Families, Module, Names, Root, as_date
 from flows.stats_cli import stats
 
 if TYPE_CHECKING:
@@ -21,17 +21,6 @@ features_app = typer.Typer(
 )
 features_app.command()(stats)
 
-Families = Annotated[list[str] | None, typer.Option("--family", help="A family such as price; repeat it.")]
-Names = Annotated[
-    list[str] | None, typer.Option("--feature", "-f", help="A feature; repeat it. All of them otherwise.")
-]
-Module = Annotated[
-    Path | None, typer.Option("--module", "-m", metavar="FILE", help="A Python file of your own features.")
-]
-Bar = Annotated[
-    str | None, typer.Option("--bar", help="30m, 1d, or auto: 30m where the lake has minute bars.")
-]
-Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
 Universe = Annotated[
     list[str] | None,
     typer.Option(
@@ -39,10 +28,6 @@ Universe = Annotated[
         "-s",
         help="The universe, one by one: what is stored of other underlyings goes. All by default.",
     ),
-]
-Root = Annotated[
-    str | None,
-    typer.Option("--lake", metavar="DIR", help="A folder or s3://…; data/lake unless configured otherwise."),
 ]
 
 
@@ -120,7 +105,7 @@ def build(
     settings = load()
     chosen = wanted(feature, family, module)
     opened = wiring.lake(settings, lake)
-    span = ranges.in_lake(opened, _date(start), _date(end))
+    span = ranges.in_lake(opened, as_date(start), as_date(end))
     names = ranges.symbols(opened, symbol, *span)
     width = ranges.bar(settings, opened, bar, *span)
     with progress.bars():
@@ -143,7 +128,3 @@ def _known(module: Path | None) -> dict[str, Feature]:
     from pipelines.own_features import load
 
     return catalog() | ({} if module is None else load(module))
-
-
-def _date(moment: datetime | None) -> date | None:
-    return moment.date() if moment else None

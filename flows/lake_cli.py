@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+
+from flows.options import Day, Root, as_date
 
 if TYPE_CHECKING:
     from strikelake.lake.store import Lake
@@ -17,14 +19,9 @@ lake_app = typer.Typer(
     help="What the lake holds, whether it is sound, what changed, and housekeeping.",
 )
 
-Root = Annotated[
-    str | None,
-    typer.Option("--lake", metavar="DIR", help="A folder or s3://…; data/lake unless configured otherwise."),
-]
 Tables = Annotated[
     list[str] | None, typer.Option("--table", "-t", help="A table; repeat it. All there are otherwise.")
 ]
-Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
 Limit = Annotated[int, typer.Option(min=0, help="Rows to show.")]
 _SHOWN_FAULTS = 100
 
@@ -67,7 +64,7 @@ def verify(table: Tables = None, start: Day = None, end: Day = None, lake: Root 
 
     opened = _open(lake)
     names = _names(opened, table)
-    all_faults = (fault for name in names for fault in examine(opened, name, _date(start), _date(end)))
+    all_faults = (fault for name in names for fault in examine(opened, name, as_date(start), as_date(end)))
     faults = list(islice(all_faults, _SHOWN_FAULTS))
     if faults:
         Console().print(lake_tables.faults(faults))
@@ -96,7 +93,7 @@ def diff(
     """
     from flows import lake_tables
 
-    found = _open(lake).diff(table, _date(day), _as_of(before), None if after is None else _as_of(after))
+    found = _open(lake).diff(table, as_date(day), _as_of(before), None if after is None else _as_of(after))
     console = Console()
     for shown in lake_tables.difference(found, limit):
         console.print(shown)
@@ -122,7 +119,7 @@ def quarantine(
     from flows import lake_tables
     from strikelake.lake.quality import quarantined
 
-    found = quarantined(_open(lake), table, _date(day))
+    found = quarantined(_open(lake), table, as_date(day))
     console = Console()
     for shown in lake_tables.quarantine(found, limit):
         console.print(shown)
@@ -214,7 +211,3 @@ def _as_of(text: str) -> int | datetime:
         raise LakeError(
             f"{text!r} is neither a version nor a moment: give 3, or 2025-01-31T18:00-05:00"
         ) from None
-
-
-def _date(moment: datetime | None) -> date | None:
-    return moment.date() if moment else None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+
+from flows.options import Bar, Day, Families, Module, Names, Root, Symbols, as_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,25 +21,16 @@ _STRONG = 2.0
 
 
 def stats(
-    feature: Annotated[
-        list[str] | None, typer.Option("--feature", "-f", help="A feature; repeat it. All stored otherwise.")
-    ] = None,
-    family: Annotated[
-        list[str] | None, typer.Option("--family", help="A family such as price; repeat it.")
-    ] = None,
-    module: Annotated[
-        Path | None,
-        typer.Option("--module", "-m", metavar="FILE", help="A Python file of your own features."),
-    ] = None,
-    start: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")] = None,
-    end: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")] = None,
+    feature: Names = None,
+    family: Families = None,
+    module: Module = None,
+    start: Day = None,
+    end: Day = None,
     horizon: Annotated[
         list[int] | None, typer.Option("--horizon", min=1, help="Bars ahead of the returns; repeat it.")
     ] = None,
-    bar: Annotated[
-        str | None, typer.Option("--bar", help="30m, 1d, or auto: 30m where the lake has minute bars.")
-    ] = None,
-    symbol: Annotated[list[str] | None, typer.Option("--symbol", "-s", help="An underlying.")] = None,
+    bar: Bar = None,
+    symbol: Symbols = None,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="DIR", help="Write a page with plots there.")
     ] = None,
@@ -50,12 +42,7 @@ def stats(
             help="A page of `strikelake audit`, whose verdicts are shown; repeat it.",
         ),
     ] = None,
-    lake: Annotated[
-        str | None,
-        typer.Option(
-            "--lake", metavar="DIR", help="A folder or s3://…; data/lake unless configured otherwise."
-        ),
-    ] = None,
+    lake: Root = None,
 ) -> None:
     """Show coverage, distribution, memory, information coefficients and drift of stored features.
 
@@ -82,7 +69,7 @@ def stats(
     settings = load()
     chosen = wanted(feature, family, module)
     opened = wiring.lake(settings, lake)
-    span = ranges.in_lake(opened, _date(start), _date(end))
+    span = ranges.in_lake(opened, as_date(start), as_date(end))
     names = ranges.symbols(opened, symbol, *span)
     width = ranges.bar(settings, opened, bar, *span)
     with progress.bars():
@@ -143,7 +130,3 @@ def _short(value: float | None) -> str:
 
     text = decimal(value)
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
-
-
-def _date(moment: datetime | None) -> date | None:
-    return moment.date() if moment else None

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
-if TYPE_CHECKING:
-    import datetime as dt
+from flows.options import Day, Root, Symbols, as_date
 
-Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
-Root = Annotated[
-    str | None,
-    typer.Option("--lake", metavar="DIR", help="A folder or s3://…; data/lake unless configured otherwise."),
-]
 Bars = Annotated[
     list[str] | None,
     typer.Option("--bar", help="1d, 1m or quote; repeat it. All that the lake has otherwise."),
 ]
-Symbols = Annotated[list[str] | None, typer.Option("--symbol", "-s", help="An underlying; repeat it.")]
 
 
 analytics_app = typer.Typer(invoke_without_command=True, rich_markup_mode="rich")
@@ -67,7 +60,7 @@ def analytics(
     opened = wiring.lake(settings, lake)
     if unknown := set(bar or ()) - set(TABLES):
         raise ConfigError(f"--bar {unknown.pop()}: it is one of {', '.join(TABLES)}")
-    span = ranges.in_lake(opened, _date(start), _date(end))
+    span = ranges.in_lake(opened, as_date(start), as_date(end))
     found = []
     with bars():
         for kind, table in TABLES.items():
@@ -121,7 +114,7 @@ def report(
     from pipelines.analytics_report import summarise
 
     opened = wiring.lake(load(), lake)
-    found = summarise(opened, _date(start), _date(end), underlyings=symbol)
+    found = summarise(opened, as_date(start), as_date(end), underlyings=symbol)
     console = Console()
     for shown in volatility_tables.report(found):
         console.print(shown, highlight=False)
@@ -162,7 +155,7 @@ def check(
     settings = load()
     opened = wiring.lake(settings, lake)
     rate = settings.trading.default_rate
-    found = compare(opened, _date(date), symbol, rates_default=rate, tolerance_bp=tolerance)
+    found = compare(opened, as_date(date), symbol, rates_default=rate, tolerance_bp=tolerance)
     console = Console()
     for shown in volatility_tables.check(found):
         console.print(shown, highlight=False)
@@ -210,7 +203,3 @@ def surface(
     console.print(f"page {written}", highlight=False, soft_wrap=True)
     if open_:
         typer.launch(written.resolve().as_uri())
-
-
-def _date(moment: datetime | None) -> dt.date | None:
-    return moment.date() if moment else None

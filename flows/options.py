@@ -1,0 +1,31 @@
+"""Options that several commands share, each with one meaning and one help text."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Names = Annotated[
+    list[str] | None, typer.Option("--feature", "-f", help="A feature; repeat it. All of them otherwise.")
+]
+Families = Annotated[list[str] | None, typer.Option("--family", help="A family such as price; repeat it.")]
+Module = Annotated[
+    Path | None, typer.Option("--module", "-m", metavar="FILE", help="A Python file of your own features.")
+]
+Bar = Annotated[
+    str | None, typer.Option("--bar", help="30m, 1d, or auto: 30m where the lake has minute bars.")
+]
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
+Symbols = Annotated[list[str] | None, typer.Option("--symbol", "-s", help="An underlying; repeat it.")]
+Root = Annotated[
+    str | None,
+    typer.Option("--lake", metavar="DIR", help="A folder or s3://…; data/lake unless configured otherwise."),
+]
+
+
+def as_date(moment: datetime | None) -> date | None:
+    """Return the date of what was given as a `Day`."""
+    return moment.date() if moment else None
