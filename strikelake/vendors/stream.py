@@ -21,7 +21,7 @@ from strikelake.errors import MissingCredentialsError, NotEntitledError, VendorU
 from strikelake.vendors.stream_events import Events, Gap, batches, event_key, event_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from strikelake.calendar import Clock
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.1
 _FIRST_PAUSE = 0.5
 _REMEMBERED = 20_000
+_NAMED = 3
 _CONFIRMED = "subscribed to: "
 
 logger = logging.getLogger(__name__)
@@ -195,7 +196,7 @@ class _Connection:
             if (await asyncio.wait([work], timeout=_POLL_SECONDS))[0]:
                 return
             if loop.time() > deadline:
-                missing = ", ".join(sorted(self._unconfirmed)[:3])
+                missing = _listed(self._unconfirmed)
                 raise VendorUnavailableError(f"{self._asked.feed} does not answer: {missing} not confirmed")
         while not (await asyncio.wait([work], timeout=_POLL_SECONDS))[0]:
             now = await asyncio.to_thread(self._clock.now)
@@ -237,6 +238,7 @@ class _Connection:
             self._unconfirmed.discard(message.removeprefix(_CONFIRMED))
             if not self._unconfirmed:
                 await self._report_gap()
+                logger.info("stream of %s: listening to %s", self._asked.market, _listed(self._asked.names))
         elif status == "error":
             raise NotEntitledError(f"{self._asked.feed} refuses a subscription: {message}")
         else:
@@ -247,6 +249,11 @@ class _Connection:
         self._heard_at = await asyncio.to_thread(self._clock.now)
         if self._memory.reason and self._heard_at > self._gap_start:
             self._give(Gap(self._gap_start, self._heard_at, self._memory.reason))
+
+
+def _listed(names: Collection[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(sorted(names)[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _opened(now: int) -> int:

@@ -1,6 +1,7 @@
 """The stream through our client, with everything that can go wrong."""
 
 import asyncio
+import logging
 import time
 from contextlib import contextmanager
 from threading import Thread
@@ -24,7 +25,7 @@ def opened(sandbox):
 class Listener:
     """Our client in a thread, and what it handled."""
 
-    def __init__(self, sandbox, handle, **options):
+    def __init__(self, sandbox, log, handle, **options):
         settings = {
             "api_key": sandbox.api_key,
             "market": "stocks",
@@ -34,7 +35,7 @@ class Listener:
             "longest_pause": 0.1,
             **options,
         }
-        self.found, self.error, self.sandbox = [], None, sandbox
+        self.found, self.error, self._log = [], None, log
         self._handle = handle or self.found.append
         self.clock = SandboxClock(sandbox.clock_url)
         self._subscription = Subscription(**settings)
@@ -62,14 +63,14 @@ class Listener:
         return [item for item in self.found if isinstance(item, Gap)]
 
     def until(self, condition):
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not condition():
             assert time.monotonic() < deadline, f"waited in vain; handled {self.found}, {self.error!r}"
             time.sleep(0.01)
 
-    def subscribed(self):
-        url = f"{self.sandbox.control_url}/sandbox"
-        self.until(lambda: any("AM.SPY" in s["subscriptions"] for s in console.ask(url)["streams"]))
+    def listening(self, times=1):
+        """Wait until our client has heard that it is subscribed: the server knows a moment before."""
+        self.until(lambda: self._log.text.count("stream of stocks: listening to AM.SPY") == times)
 
     def advance(self, moment):
         self.clock.sleep_until(moment)
@@ -81,14 +82,16 @@ class Listener:
 
 
 @pytest.fixture
-def listener(sandbox):
+def listener(sandbox, caplog):
+    caplog.set_level(logging.INFO, "strikelake.vendors.stream")
+
     @contextmanager
     def start(handle=None, **options):
-        listening = Listener(sandbox, handle, **options)
+        heard = Listener(sandbox, caplog, handle, **options)
         try:
-            yield listening
+            yield heard
         finally:
-            listening.stop()
+            heard.stop()
 
     return start
 
@@ -100,7 +103,7 @@ def fault(sandbox):
 
 def test_bars_are_rows_of_the_lake(listener, opened):
     with listener() as heard:
-        heard.subscribed()
+        heard.listening()
         heard.advance(opened + 2 * NS_PER_MINUTE)
         heard.until(lambda: len(heard.bars) == 2)
     [events] = heard.found
@@ -118,10 +121,10 @@ def test_bars_are_rows_of_the_lake(listener, opened):
 def test_a_broken_connection_leaves_a_gap_that_is_reported(listener, fault, opened, name):
     fault(name, after=1)
     with listener() as heard:
-        heard.subscribed()
+        heard.listening()
         heard.advance(opened + 3 * NS_PER_MINUTE)
         heard.until(lambda: heard.gaps)
-        heard.subscribed()
+        heard.listening(times=2)
         heard.advance(opened + 4 * NS_PER_MINUTE)
         heard.until(lambda: len(heard.bars) == 2)
     assert heard.bars == [opened, opened + 3 * NS_PER_MINUTE]
@@ -136,7 +139,7 @@ def test_a_broken_connection_leaves_a_gap_that_is_reported(listener, fault, open
 def test_a_connection_that_does_not_come_about_is_tried_again(listener, fault, opened, name):
     fault(name)
     with listener(answer_seconds=0.3) as heard:
-        heard.subscribed()
+        heard.listening()
         heard.advance(opened + NS_PER_MINUTE)
         heard.until(lambda: heard.bars)
     assert (heard.bars, heard.gaps) == ([opened], [])
@@ -145,10 +148,10 @@ def test_a_connection_that_does_not_come_about_is_tried_again(listener, fault, o
 def test_silence_while_the_market_is_open_ends_the_connection(listener, fault, opened):
     fault("stream.mute", times=4)
     with listener() as heard:
-        heard.subscribed()
+        heard.listening()
         heard.advance(opened + 4 * NS_PER_MINUTE)
         heard.until(lambda: heard.gaps)
-        heard.subscribed()
+        heard.listening(times=2)
         heard.advance(opened + 5 * NS_PER_MINUTE)
         heard.until(lambda: heard.bars == [opened + 4 * NS_PER_MINUTE])
     assert heard.gaps[0].reason == "no event for 240 s of an open market"
@@ -165,7 +168,7 @@ def test_silence_outside_the_session_is_none(opened):
 def test_an_event_is_passed_on_once(listener, fault, opened):
     fault("stream.duplicate")
     with listener() as heard:
-        heard.subscribed()
+        heard.listening()
         heard.advance(opened + 2 * NS_PER_MINUTE)
         heard.until(lambda: len(heard.bars) == 2)
     assert heard.bars == [opened, opened + NS_PER_MINUTE]
@@ -190,7 +193,7 @@ def test_what_the_handler_raises_is_not_taken_for_a_broken_connection(listener, 
         raise OSError("disk full")
 
     with listener(full) as heard:
-        heard.subscribed()
+        heard.listening()
         heard.advance(opened + NS_PER_MINUTE)
         heard.until(lambda: heard.error is not None)
     assert str(heard.error) == "disk full"
