@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from features.panel import PRICES, Panel, floats
+from features.columns import floats
+from features.panel import PRICES, Panel
 from features.series import at, runs, sorted_by
 from features.sessions import days_of, hours_of
 from strikelake.calendar import NS_PER_MINUTE

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from types import ModuleType
 
-    from features.engine import Column
+    from features.columns import Column
     from features.facts import Facts
 
 _KEY = ("asof", "underlying", "date")

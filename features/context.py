@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from features import calendar, events, sectors, universe
+from features.columns import readable
 from features.facts import FACTS, FactSeries
 from features.feature import BARS
-from features.kernels import readable
 from features.panel import PRICES, Panel
 
 if TYPE_CHECKING:

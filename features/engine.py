@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
-from features import kernels
+from features.columns import Column, keep, readable
 from features.context import Context, needs
 from features.feature import BARS
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from features.facts import Facts, FactSeries
-    from features.feature import BitArray, BoolArray, Feature, FloatArray
+    from features.feature import BoolArray, Feature, FloatArray
     from features.panel import Panel
     from features.series import Series
 
@@ -34,32 +33,6 @@ _SETTLED = 2
 REASONS = ("warm_up", "unknown_input", "undefined")
 """Why a value is null, besides "no <table>": too little history, an input that is null or too old, and
 arithmetic without an answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A feature's values, one for each bar.
-
-    Attributes
-    ----------
-    values
-        Shape (n,): NaN where unknown, never infinite.
-    known
-        Shape (n / 8,), rounded up: a bit for each value, the least significant first, as Arrow has them.
-    """
-
-    values: FloatArray
-    known: BitArray
-
-    @classmethod
-    def of(cls, values: FloatArray) -> Column:
-        """Return values as a column."""
-        return cls(values, np.packbits(~np.isnan(values), bitorder="little"))
-
-    def arrow(self) -> pa.Array:
-        """Return them as Arrow has them: null for NaN, in the same memory."""
-        buffers = [pa.py_buffer(self.known), pa.py_buffer(self.values)]
-        return pa.Array.from_buffers(pa.float64(), len(self.values), buffers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +161,8 @@ def _fill(rows: _Rows, features: Mapping[str, Feature], columns: Mapping[str, Co
                 found = _of_part(rows, feature, wide)
             else:
                 found = _one_by_one(rows, feature, series, block)
-            column, found = columns[name], kernels.readable(found)
-            kernels.keep(found, column.values[block], starts, feature.lookback - 1, column.known[bits])
+            column, found = columns[name], readable(found)
+            keep(found, column.values[block], starts, feature.lookback - 1, column.known[bits])
 
 
 def _one_by_one(rows: _Rows, feature: Feature, series: list[slice], block: slice) -> FloatArray:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import polars as pl
 
-from features.kernels import readable
+from features.columns import readable
 from features.series import Series, at, sorted_by
 from strikelake.calendar import NS_PER_SECOND
 

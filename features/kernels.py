@@ -12,7 +12,7 @@ import numpy as np
 from strikelake.compiled import njit
 
 if TYPE_CHECKING:
-    from features.feature import BitArray, FloatArray, IntArray
+    from features.feature import FloatArray
 
 _BLOCK = 1_100
 """Rows whose sums are kept in the first-level cache while windows are joined.
@@ -22,17 +22,8 @@ No multiple of 512: loads from one buffer would wait for stores to another at th
 
 _POWERS = 31  # of two: windows of up to 2^31 rows
 
-_AT_ONCE = 512  # values, whole bytes of bits, whose bits are written at once where all are known
-
 # Rows are taken as slices and counted from 0: an index that could be negative keeps the compiler from using
 # vector instructions, which is a factor of 15. So does a loop over more than four arrays that might overlap.
-
-
-def readable(values: FloatArray) -> FloatArray:
-    """Return contiguous floats that cannot be written to: kernels are compiled for such inputs alone."""
-    found = np.ascontiguousarray(values, dtype=np.float64).view()
-    found.flags.writeable = False
-    return found
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -302,55 +293,3 @@ def _before_the_first(length: int, width: int) -> tuple[FloatArray, FloatArray]:
     found = np.empty(length)
     found[: width - 1] = np.nan
     return found, found[width - 1 :]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def unknown(values: FloatArray) -> int:
-    """Return how many values are NaN or infinite."""
-    count = 0
-    for place in range(len(values)):
-        count += 0 if abs(values[place]) < np.inf else 1
-    return count
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def keep(found: FloatArray, target: FloatArray, starts: IntArray, rows: int, known: BitArray) -> None:
-    """Copy the last values of one array over another, and write a bit for each: whether it is known.
-
-    Unknown, NaN in the target, is what is not finite, and the first rows of each series.
-
-    Parameters
-    ----------
-    found
-        At least as many values as in `target`.
-    target
-        Shape (n,).
-    starts
-        Where series begin, sorted; the first may have begun before, at a negative place.
-    rows
-        How many at the start of each series are unknown.
-    known
-        Shape (n / 8,), rounded up; the least significant bit first.
-    """
-    tail = found[len(found) - len(target) :]
-    for begin in range(0, len(target), _AT_ONCE):
-        row, part = tail[begin : begin + _AT_ONCE], target[begin : begin + _AT_ONCE]
-        bits = known[begin // 8 : (begin + len(part) + 7) // 8]
-        count = 0
-        for place in range(len(part)):
-            value = row[place]
-            finite = abs(value) < np.inf
-            part[place] = value if finite else np.nan
-            count += 1 if finite else 0
-        if count == _AT_ONCE:
-            bits[:] = 255
-            continue
-        bits[:] = 0
-        for place in range(len(part)):
-            if part[place] == part[place]:
-                bits[place // 8] |= np.uint8(1 << (place % 8))
-    for series in range(len(starts)):
-        after = starts[series + 1] if series + 1 < len(starts) else len(target)
-        for place in range(max(starts[series], 0), max(min(starts[series] + rows, after), 0)):
-            target[place] = np.nan
-            known[place // 8] &= np.uint8(255 ^ (1 << (place % 8)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from features.kernels import readable, unknown
+from features.columns import floats, readable, unknown
 from features.series import Series, at, runs, sorted_by
 from features.sessions import days_of, hours_of, session_numbers
 
@@ -173,8 +173,3 @@ class Panel:
         earlier[bars:] = values[: max(len(values) - bars, 0)]
         self.series.blank(earlier, bars)
         return earlier
-
-
-def floats(values: pl.Series) -> FloatArray:
-    """Return a column as floats, NaN for null."""
-    return readable(values.to_numpy())

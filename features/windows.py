@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from features import kernels
-from features.kernels import readable
+from features.columns import readable
 
 if TYPE_CHECKING:
     from features.feature import FloatArray

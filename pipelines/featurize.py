@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import date
 
+    from features.columns import Column
     from features.facts import Facts
     from features.feature import Feature
     from pipelines.inputs import Inputs
@@ -191,9 +192,7 @@ def _rows(
     )
 
 
-def _computed(
-    panel: Panel, facts: Facts, features: Mapping[str, Feature], threads: int
-) -> dict[str, engine.Column]:
+def _computed(panel: Panel, facts: Facts, features: Mapping[str, Feature], threads: int) -> dict[str, Column]:
     """Return what the engine makes of features; where one of them raises, say which and where."""
     try:
         return engine.compute(panel, facts, features, threads)

@@ -7,7 +7,7 @@ import sys
 SCRIPT = """
 import polars as pl
 
-from features import kernels, recursions
+from features import columns, kernels, recursions
 from features.bars import COLUMNS
 from features.catalog import build, build_at
 from features.panel import Panel
@@ -16,7 +16,7 @@ from features.warm import compile_kernels
 
 
 def compiled():
-    found = {**vars(kernels), **vars(recursions)}
+    found = vars(columns) | vars(kernels) | vars(recursions)
     return {name: len(each.signatures) for name, each in found.items() if hasattr(each, "signatures")}
 
 
