@@ -12,7 +12,7 @@ from features.drift import kolmogorov_smirnov, population_stability
 from features.information import information
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from features.feature import FloatArray
     from features.information import Information
@@ -129,6 +129,25 @@ def describe(
         population_stability(*parts),
         kolmogorov_smirnov(*parts),
     )
+
+
+def coefficients(statistics: Iterable[FeatureStatistics]) -> pl.DataFrame:
+    """Return the information coefficients of features as a table, a row for each feature and horizon.
+
+    Returns
+    -------
+    pl.DataFrame
+        feature, horizon (bars ahead), across ("names" or "time"), coefficient, t_value, t_unadjusted and
+        moments, as `features.information.Information` has them; null where it has None.
+    """
+    real = dict.fromkeys(("coefficient", "t_value", "t_unadjusted"), pl.Float64())
+    kinds = {"horizon": pl.Int64(), "across": pl.String(), **real, "moments": pl.Int64()}
+    rows = [
+        (each.name, *(getattr(info, name) for name in kinds))
+        for each in statistics
+        for info in each.information
+    ]
+    return pl.DataFrame(rows, {"feature": pl.String(), **kinds}, orient="row")
 
 
 def _reasons(values: pl.DataFrame) -> dict[str, int]:

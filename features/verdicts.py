@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+import polars as pl
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    import polars as pl
 
 RELATIVE, ABSOLUTE = 1e-9, 1e-12
 """How close two values must be; absolute because features are free of scale, and some are near zero."""
@@ -105,6 +105,41 @@ class Verdict:
 def failed(verdicts: Iterable[Verdict]) -> tuple[str, ...]:
     """Return the names that failed or could not be computed, in order."""
     return tuple(verdict.name for verdict in verdicts if verdict.status in {"failed", "error"})
+
+
+def frame(verdicts: Iterable[Verdict]) -> pl.DataFrame:
+    """Return verdicts as a table: what was compared, what differed, and what was read too early.
+
+    Returns
+    -------
+    pl.DataFrame
+        name, status, checked, differing, reads (null where no later row could be named) and advice (what was
+        raised, where something was; null where there is none), in the order of the verdicts.
+    """
+    kinds = {"name": pl.String, "status": pl.String, "checked": pl.Int64, "differing": pl.Int64}
+    return pl.DataFrame(
+        [
+            (
+                each.name,
+                each.status,
+                each.checked,
+                len(each.findings),
+                _reads(each),
+                each.error or each.advice,
+            )
+            for each in verdicts
+        ],
+        schema=kinds | {"reads": pl.String, "advice": pl.String},
+        orient="row",
+    )
+
+
+def _reads(verdict: Verdict) -> str | None:
+    source = verdict.source
+    if source is None:
+        return None
+    columns = ", ".join(source.columns) or "rows"
+    return f"{columns} of {source.table}" + (f" ({source.symbol})" if source.symbol else "")
 
 
 def merged(name: str, parts: Sequence[Verdict]) -> Verdict:

@@ -12,7 +12,7 @@ from features.context import needs
 from features.label_audit import audit_label
 from features.lookahead import audit_lookahead, draw
 from features.lookback import audit_lookback
-from features.verdicts import failed, merged
+from features.verdicts import failed, frame, merged
 from features.worlds import World
 from pipelines.inputs import TABLES, read_facts
 from pipelines.other_lake import Held, OtherLake
@@ -80,6 +80,11 @@ class AuditReport:
         """Names of the features and labels that never had a value, so that nothing is shown about them."""
         every = (*self.verdicts, *self.labels)
         return tuple(verdict.name for verdict in every if verdict.status == "unseen")
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """All verdicts as a table (`features.verdicts.frame`)."""
+        return frame((*self.verdicts, *self.labels))
 
     @property
     def checked(self) -> int:

@@ -11,7 +11,7 @@ from features.catalog import build, catalog
 from features.feature import Feature
 from features.labels import direction
 from features.lookahead import audit_lookahead, draw
-from features.verdicts import failed
+from features.verdicts import failed, frame
 from features.worlds import FramesSubject
 
 LONG = {"macd_histogram_12_26_9", "iv_rank_252", "vix_rank_252"}
@@ -200,6 +200,9 @@ def test_a_feature_that_raises_does_not_keep_others_from_their_verdict(bars):
     assert verdicts[2].error.startswith("KeyError: 'no such thing' (")
     assert "test_lookahead.py:" in verdicts[2].error
     assert verdicts[3].error.endswith("once later rows are removed")
+    told = frame(verdicts)
+    assert told["advice"].to_list() == [None, *(verdict.error for verdict in verdicts[1:])]
+    assert told["differing"].to_list() == [0, 0, 0, 0]
 
 
 @settings(max_examples=8, deadline=None)

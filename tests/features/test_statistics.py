@@ -8,7 +8,7 @@ from scipy.special import rel_entr
 
 from features.drift import kolmogorov_smirnov, population_stability
 from features.information import bonferroni, information, long_run_error
-from features.statistics import describe
+from features.statistics import coefficients, describe
 
 
 def _smooth(rng, count, memory):
@@ -173,3 +173,17 @@ def test_one_page_in_twenty_crosses_the_bonferroni_line_by_chance_or_fewer_where
 def test_no_t_values_have_no_threshold():
     with pytest.raises(ValueError, match="a threshold for 0 t-values"):
         bonferroni(0)
+
+
+def test_coefficients_are_a_table_with_nulls_where_nothing_is_known():
+    rng = np.random.default_rng(5)
+    values, returns = _panel(rng, moments=200)
+    noise = describe("noise", "own", values, {1: returns, 5: returns})
+    short = describe("short", "own", values.head(20), {1: returns})
+    found = coefficients([noise, short])
+    assert found.select("feature", "horizon", "moments").rows() == [
+        ("noise", 1, 200), ("noise", 5, 200), ("short", 1, 20),
+    ]  # fmt: skip
+    assert found["t_value"].to_list() == [each.t_value for each in (*noise.information, *short.information)]
+    assert found["t_value"][2] is None
+    assert coefficients([]).columns == found.columns
