@@ -16,6 +16,7 @@ FEWEST_NAMES = 5
 """Underlyings needed at a moment to correlate across them."""
 FEWEST_MOMENTS = 30
 """Moments needed for a coefficient and its t-value."""
+_ROUNDING = 1e-9  # an error below this share of a mean is rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Information:
     coefficient
         Between -1 and 1; None with too few moments.
     t_value
-        Of the coefficient, adjusted for the overlap of returns; None where the coefficient is.
+        Of the coefficient, adjusted for the overlap of returns; None where the coefficient is, and where it
+        is the same at every moment (`suspect`).
     t_unadjusted
         As if every moment were a draw of its own: too large where a feature changes slowly.
     moments
@@ -49,6 +51,11 @@ class Information:
     t_unadjusted: float | None
     moments: int
     series: pl.DataFrame
+
+    @property
+    def suspect(self) -> bool:
+        """Whether the coefficient never varies, as that of the future itself does not: audit the feature."""
+        return bool(self.coefficient) and self.t_value is None
 
 
 def information(values: pl.DataFrame, returns: pl.DataFrame, horizon: int) -> Information:
@@ -79,8 +86,8 @@ def information(values: pl.DataFrame, returns: pl.DataFrame, horizon: int) -> In
         horizon,
         across,
         mean,
-        mean / adjusted if adjusted > 0.0 else None,
-        mean / plain if plain > 0.0 else None,
+        mean / adjusted if adjusted > _ROUNDING * abs(mean) else None,
+        mean / plain if plain > _ROUNDING * abs(mean) else None,
         len(each),
         series,
     )

@@ -93,7 +93,7 @@ def stats(
 def _shown(found: StatisticsReport) -> Iterator[RenderableType]:
     """Show what fits 80 columns; distribution and nulls by reason are on the page."""
     from flows.tables import empty
-    from pipelines.statistics_page import decimal
+    from pipelines.statistics_page import SUSPECT, decimal
 
     shown = [f">{name}{horizon}" for horizon in found.horizons for name in ("IC", "t")]
     table = empty("feature", ">known", ">AC", *shown, ">PSI")
@@ -115,6 +115,8 @@ def _shown(found: StatisticsReport) -> Iterator[RenderableType]:
         column.no_wrap = True
     table.padding = 0  # the names of the catalogue and three horizons just fit
     yield table
+    if found.suspect:
+        yield f"[bold]{SUSPECT}[/]: {', '.join(found.suspect)}"
     for why, names in found.never_known.items():
         yield f"never known ({why}): {', '.join(names)}"
     yield (

@@ -54,6 +54,11 @@ class StatisticsReport:
         return tuple(each for each in self.features if each.distribution is not None)
 
     @property
+    def suspect(self) -> tuple[str, ...]:
+        """Names of those whose coefficient for some horizon never varies: they follow the return itself."""
+        return tuple(each.name for each in self.features if any(info.suspect for info in each.information))
+
+    @property
     def never_known(self) -> dict[str, list[str]]:
         """Names of the others, by the reasons of their nulls."""
         found: dict[str, list[str]] = {}

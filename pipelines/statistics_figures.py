@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from backtests.figures import GREY, styled
@@ -67,7 +68,12 @@ def threshold(report: StatisticsReport) -> float | None:
 
 
 def evidence(each: FeatureStatistics) -> float:
-    """Return a feature's largest t-value of any horizon, without sign; -1 where there is none."""
+    """Return a feature's largest t-value of any horizon, without sign.
+
+    -1 where there is none; infinity where a coefficient never varies.
+    """
+    if any(info.suspect for info in each.information):
+        return math.inf
     return max((abs(info.t_value) for info in each.information if info.t_value is not None), default=-1.0)
 
 

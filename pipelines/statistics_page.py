@@ -42,6 +42,8 @@ _NOTE = (
     "nothing one lies beyond ±2 by chance. Beyond the Bonferroni line anything at all is seen in at most one "
     "of twenty such pages, if no feature says anything. Click a feature for what it is and how it behaved."
 )
+SUSPECT = "no t-value, as the coefficient is the same at every moment: does it look ahead?"
+"""Said before the names of `StatisticsReport.suspect`."""
 _COVERED = "Bars with a value, and why the others have none; the least covered first."
 _DRIFTED = "Between the first and the last third of the time; by custom, above 0.1 is some, above 0.25 much."
 _NUMBERS = (
@@ -91,7 +93,7 @@ def write_statistics(
         _tiles(report),
         pages.section(
             "What they say about returns",
-            pages.note(_NOTE + _few(report))
+            pages.note(_NOTE + _few(report) + _suspect(report))
             + _figure(information_figure(report), information_legend(report)),
         ),
         pages.pair(
@@ -153,6 +155,10 @@ def _few(report: StatisticsReport) -> str:
         f" Mind bars ahead with fewer than {FEWEST_MOMENTS} returns that do not overlap: {', '.join(few)}. "
         "Their t-values scatter more widely than either line allows for."
     )
+
+
+def _suspect(report: StatisticsReport) -> str:
+    return f" {SUSPECT.capitalize()} {', '.join(report.suspect)}." if report.suspect else ""
 
 
 def _figure(figure: Any, legend: Legend) -> str:

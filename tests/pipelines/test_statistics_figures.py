@@ -9,7 +9,7 @@ import pytest
 
 from features.catalog import catalog
 from features.information import Information, bonferroni
-from features.statistics import Distribution, FeatureStatistics
+from features.statistics import Distribution, FeatureStatistics, describe
 from features.verdicts import Verdict
 from pipelines.audit import AuditReport
 from pipelines.audit_page import write_audit
@@ -207,3 +207,15 @@ def test_a_folder_without_verdicts_is_told_with_the_remedy(tmp_path):
     (tmp_path / "verdicts.json").write_text("[")
     with pytest.raises(ConfigError, match="is not what an audit writes"):
         read_verdicts(tmp_path)
+
+
+def test_a_coefficient_that_never_varies_is_suspected_and_comes_first(report, tmp_path):
+    rows, asof = 40, pl.Series("asof", range(40))
+    keys = pl.DataFrame({"asof": asof}).join(pl.DataFrame({"underlying": list("ABCDE")}), how="cross")
+    moved = keys.with_columns(forward_return=pl.Series([(7 * n * n) % 101 / 100 for n in range(5 * rows)]))
+    found = describe("leak", "own", moved.rename({"forward_return": "value"}), {1: moved, 5: moved})
+    assert (found.information[0].coefficient, found.information[0].t_value) == (pytest.approx(1.0), None)
+    leaking = replace(report, features=(*report.features, replace(found, name="return_3")))
+    assert (report.suspect, leaking.suspect) == ((), ("return_3",))
+    assert by_evidence(leaking)[0].name == "return_3"
+    assert "does it look ahead? return_3." in write_statistics(tmp_path, leaking, catalog()).read_text()
