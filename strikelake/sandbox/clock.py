@@ -12,13 +12,10 @@ class SandboxClock:
     ----------
     url
         `clock_url` of the running sandbox.
-    timeout
-        Seconds to wait for an answer. Advancing a whole session takes well under one.
     """
 
-    def __init__(self, url: str, timeout: float = 30.0) -> None:
+    def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
-        self._timeout = timeout
 
     def now(self) -> int:
         """Return the simulated time, ns UTC.
@@ -44,4 +41,4 @@ class SandboxClock:
             self._ask("POST", "/advance", {"to_ns": moment})
 
     def _ask(self, method: str, path: str, body: dict[str, int] | None) -> int:
-        return int(ask(self._url + path, method, body, timeout=self._timeout)["now_ns"])
+        return int(ask(self._url + path, method, body)["now_ns"])

@@ -15,27 +15,38 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _OK = 200
-_END_SECONDS = 10.0
+_ANSWER_SECONDS = 300.0
+_END_SECONDS = 120.0
 
 
-def ask(url: str, method: str = "GET", body: dict[str, Any] | None = None, *, timeout: float = 30.0) -> Any:
+class _NobodyThereError(SandboxError):
+    """Nobody listens: the sandbox has ended, and is not merely slow."""
+
+
+def ask(url: str, method: str = "GET", body: dict[str, Any] | None = None) -> Any:
     """Return what one of the sandbox's own endpoints answers.
 
     Raises
     ------
     SandboxError
-        When the sandbox does not answer, or refuses.
+        When the sandbox does not answer, or refuses. Advancing a whole session takes it well under a second;
+        it is given five minutes, for nobody else would answer in its place.
     """
     parts = urlsplit(url)
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
     # http.client knows no proxy settings: loopback must never go through one.
-    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
+    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=_ANSWER_SECONDS)
     try:
         connection.request(method, path, json.dumps(body) if body else None)
         answer = connection.getresponse()
         text = answer.read().decode()
-    except (OSError, HTTPException) as error:
+    except TimeoutError as error:
         raise SandboxError(
+            f"the sandbox at {url} has not answered for {_ANSWER_SECONDS:.0f} s: the machine is overloaded, "
+            "or sandbox.log in its folder says more"
+        ) from error
+    except (OSError, HTTPException) as error:
+        raise _NobodyThereError(
             f"the sandbox at {url} does not answer ({error}): start it with `strikelake sandbox up`"
         ) from error
     finally:
@@ -64,9 +75,7 @@ def find(state: Path) -> Addresses:
     found = Addresses.read(state)
     try:
         pid = ask(f"{found.control_url}/sandbox")["pid"]
-    except SandboxError as error:
-        if error.__cause__ is None:
-            raise
+    except _NobodyThereError as error:
         state.unlink()
         raise SandboxError(
             f"the sandbox that {state} names has ended: start another with `strikelake sandbox up`"
@@ -113,7 +122,7 @@ def stop(addresses: Addresses) -> None:
     while time.monotonic() < deadline:
         try:
             ask(f"{addresses.control_url}/sandbox")
-        except SandboxError:
+        except _NobodyThereError:
             return
         time.sleep(0.05)
     raise SandboxError(f"the sandbox does not end: kill its process {addresses.pid}")

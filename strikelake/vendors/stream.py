@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.1
 _FIRST_PAUSE = 0.5
+_LONGEST_ANSWER = 60.0
+_MOST_DOUBLINGS = 32  # a weekend's failures would be more than a float can hold
 _REMEMBERED = 20_000
 _NAMED = 3
 _CONFIRMED = "subscribed to: "
@@ -53,7 +55,8 @@ class Subscription:
     secure
         Whether the connection is encrypted; a sandbox's is not.
     answer_seconds
-        How long the server may take until all names are confirmed.
+        How long the server may take until all names are confirmed. Twice as long after each failure in a row,
+        up to a minute: where the machine or the line is slow, an attempt succeeds at last.
     mute_ns
         How long a connection may be silent while the market is open. Choose it by what is subscribed: minute
         bars of active stocks come every minute.
@@ -107,12 +110,12 @@ async def listen(subscription: Subscription, clock: Clock, handle: Handler) -> N
     memory = _Memory(await asyncio.to_thread(clock.now))
     failures = 0
     while True:
-        connection = _Connection(subscription, clock, handle, memory)
+        connection = _Connection(subscription, clock, handle, memory, _patience(subscription, failures))
         try:
             await connection.serve()
         except VendorUnavailableError as error:
             memory.reason = str(error)
-        failures = 1 if connection.heard else failures + 1
+        failures = 1 if connection.heard else min(failures + 1, _MOST_DOUBLINGS)
         pause = random.uniform(0.0, min(subscription.longest_pause, _FIRST_PAUSE * 2.0**failures))
         logger.warning("stream of %s: %s; again in %.1f s", subscription.market, memory.reason, pause)
         await asyncio.sleep(pause)
@@ -141,11 +144,14 @@ class _Memory:
 class _Connection:
     """One connection, by a client of its own."""
 
-    def __init__(self, asked: Subscription, clock: Clock, handle: Handler, memory: _Memory) -> None:
+    def __init__(
+        self, asked: Subscription, clock: Clock, handle: Handler, memory: _Memory, patience: float
+    ) -> None:
         self._asked = asked
         self._clock = clock
         self._handle = handle
         self._memory = memory
+        self._patience = patience
         self._unconfirmed = set(asked.names)
         self._gap_start = memory.last_event
         self._early: list[dict[str, Any]] = []
@@ -191,13 +197,15 @@ class _Connection:
     async def _watch(self, work: asyncio.Future[None]) -> None:
         """Return when the client has ended; raise when the server does not answer, or has fallen silent."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._asked.answer_seconds
+        deadline = loop.time() + self._patience
         while self._unconfirmed:
             if (await asyncio.wait([work], timeout=_POLL_SECONDS))[0]:
                 return
             if loop.time() > deadline:
-                missing = _listed(self._unconfirmed)
-                raise VendorUnavailableError(f"{self._asked.feed} does not answer: {missing} not confirmed")
+                missing, seconds = _listed(self._unconfirmed), f"{self._patience:g} s"
+                raise VendorUnavailableError(
+                    f"{self._asked.feed} does not answer: {missing} not confirmed in {seconds}"
+                )
         while not (await asyncio.wait([work], timeout=_POLL_SECONDS))[0]:
             now = await asyncio.to_thread(self._clock.now)
             silent_since = max(self._heard_at, _opened(now))
@@ -249,6 +257,11 @@ class _Connection:
         self._heard_at = await asyncio.to_thread(self._clock.now)
         if self._memory.reason and self._heard_at > self._gap_start:
             self._give(Gap(self._gap_start, self._heard_at, self._memory.reason))
+
+
+def _patience(asked: Subscription, failures: int) -> float:
+    """Return the seconds that an attempt after so many failures may take to be confirmed."""
+    return max(asked.answer_seconds, min(asked.answer_seconds * 2.0**failures, _LONGEST_ANSWER))
 
 
 def _listed(names: Collection[str]) -> str:

@@ -20,5 +20,5 @@ def prefect_api():
     """A Prefect server for flows that tests run in this process."""
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=120):
+    with prefect_test_harness(server_startup_timeout=600):
         yield

@@ -2,7 +2,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import urllib.request
 from datetime import datetime
 from pathlib import Path
@@ -15,21 +14,16 @@ from strikelake.calendar import NEW_YORK
 from strikelake.errors import ServiceError
 
 
-def test_a_process_ends_with_its_context_and_takes_its_children_along(tmp_path):
+def test_a_process_ends_with_its_context_and_takes_its_children_along(tmp_path, until):
     script = (
-        "import subprocess, time; print(subprocess.Popen(['sleep', '60']).pid, flush=True); time.sleep(60)"
+        "import subprocess, time; print(subprocess.Popen(['sleep', '600']).pid, flush=True); time.sleep(600)"
     )
     log = tmp_path / "log"
     with services.process([sys.executable, "-c", script], log=log) as child:
-        while not log.read_text().strip():
-            time.sleep(0.01)
+        until(lambda: log.read_text().endswith("\n"))
     grandchild = int(log.read_text())
     assert child.returncode is not None
-    for _ in range(100):
-        if not alive(grandchild):
-            break
-        time.sleep(0.02)
-    assert not alive(grandchild)
+    until(lambda: not alive(grandchild))
 
 
 def alive(pid):
@@ -53,8 +47,21 @@ def test_a_server_that_dies_while_it_starts_is_reported_to_who_waits_for_it(tmp_
     log = tmp_path / "log"
     with services.process([sys.executable, "-c", "print('no such luck')"], log=log) as child:
         server = services.Starting("http://127.0.0.1:9/api", log, child)
-        with pytest.raises(ServiceError, match=r"no answer from http://127.0.0.1:9/api/health: no such luck"):
+        with pytest.raises(
+            ServiceError,
+            match=r":9/api/health and it ended with 0: no such luck",
+        ):
             server.ready()
+
+
+def test_a_server_that_never_answers_is_told_from_one_that_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(services, "_START_SECONDS", 0.0)
+    log = tmp_path / "log"
+    with (
+        services.process([sys.executable, "-c", "import time; time.sleep(600)"], log=log) as child,
+        pytest.raises(ServiceError, match=r"no answer from http://127.0.0.1:9/ for 0 s: it printed nothing"),
+    ):
+        services.wait_for("http://127.0.0.1:9/", child, log)
 
 
 def test_a_taken_port_is_refused_by_name(tmp_path):
@@ -88,11 +95,11 @@ def ask(environment, path, body):
         json.dumps(body).encode(),
         {"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=120) as response:
         return json.load(response)
 
 
-def test_schedules_produce_scheduled_runs_at_half_past_four_in_new_york(server):
+def test_schedules_produce_scheduled_runs_at_half_past_four_in_new_york(server, until):
     deployments = {d["name"]: d["id"] for d in ask(server, "/deployments/filter", {})}
     assert sorted(deployments) == [
         "after-close", "backtest", "crosscheck", "featurize", "ingest", "live-trade", "maintain", "train",
@@ -103,9 +110,7 @@ def test_schedules_produce_scheduled_runs_at_half_past_four_in_new_york(server):
             "deployment_id": {"any_": [deployments["train"]]},
         }
     }
-    deadline = time.monotonic() + 60
-    while not (runs := ask(server, "/flow_runs/filter", wanted)) and time.monotonic() < deadline:
-        time.sleep(0.5)
+    runs = until(lambda: ask(server, "/flow_runs/filter", wanted))
     starts = [datetime.fromisoformat(run["expected_start_time"]).astimezone(NEW_YORK) for run in runs]
     times = {f"{start:%H:%M}" for start in starts}
     assert times == {"16:30"}

@@ -88,7 +88,7 @@ def addresses(sandbox: RunningSandbox) -> dict[str, str]:
 def run_and_die(call: str) -> None:
     folder = str(Path(__file__).parent)
     program = f"import sys; sys.path.insert(0, {folder!r}); import test_place_killed as t; t.{call}"
-    ended = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
+    ended = subprocess.run([sys.executable, "-c", program], check=False, timeout=600)
     assert ended.returncode == -signal.SIGKILL
 
 

@@ -51,7 +51,7 @@ def test_a_session_imports_nothing_after_its_rehearsal(tmp_path: Path) -> None:
     )
 
     ended = subprocess.run(
-        [sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=600
     )
 
     assert ended.returncode == 0, ended.stderr

@@ -236,7 +236,7 @@ journal = IntentJournal({str(tmp_path / "j.db")!r})
 journal.record([intent()], "A1", 1)
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    ended = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
+    ended = subprocess.run([sys.executable, "-c", program], check=False, timeout=600)
 
     assert ended.returncode == -signal.SIGKILL
     with IntentJournal(tmp_path / "j.db") as journal:

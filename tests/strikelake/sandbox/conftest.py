@@ -5,7 +5,7 @@ import json
 import threading
 import time
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from types import SimpleNamespace
 from urllib.parse import urlsplit
@@ -16,12 +16,13 @@ from strikelake.sandbox import simulator
 from strikelake.sandbox.clock import SandboxClock
 from strikelake.sandbox.console import ask
 
-PATIENCE = 10.0
+SILENCE = 0.4
+"""Seconds to listen for what must not come. A slow machine makes such a test see less, never fail."""
 
 
 def post(url: str, body: str = "") -> int:
     parts = urlsplit(url)
-    connection = HTTPConnection(parts.hostname, parts.port, timeout=10)
+    connection = HTTPConnection(parts.hostname, parts.port, timeout=120)
     connection.request("POST", parts.path, body)
     status = connection.getresponse().status
     connection.close()
@@ -31,12 +32,13 @@ def post(url: str, body: str = "") -> int:
 class Listener:
     """A TradingStream in a thread of its own, and what its handler was called with."""
 
-    def __init__(self, alpaca, sandbox):
+    def __init__(self, alpaca, sandbox, until):
         url = sandbox.broker_url.replace("http", "ws") + "/stream"
         self.stream = alpaca.TradingStream(sandbox.broker_key, sandbox.broker_secret, url_override=url)
         self.stream._reconnect_min_backoff = self.stream._reconnect_max_backoff = 0.05
         self.updates = []
         self.messages = []
+        self._until = until
         self.stream.subscribe_trade_updates(self._note)
         dispatch = self.stream._dispatch
         self.stream._dispatch = lambda message: self.messages.append(message) or dispatch(message)
@@ -52,27 +54,27 @@ class Listener:
     def streams(self, name):
         return [message for message in self.messages if message.get("stream") == name]
 
-    def wait(self, done, patience=PATIENCE):
-        """Wait until something is the case; returns whether it came to be."""
-        deadline = time.monotonic() + patience
-        while not (found := done()) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        return found
+    def until(self, condition):
+        return self._until(condition, lambda: f"heard {self.messages}")
 
-    def wait_for(self, number, patience=PATIENCE):
-        self.wait(lambda: len(self.updates) >= number, patience)
+    def wait_for(self, number):
+        self.until(lambda: len(self.updates) >= number)
+        return self.events
+
+    def events_after_a_silence(self):
+        time.sleep(SILENCE)
         return self.events
 
     def start(self):
         self.thread.start()
-        assert self.wait(lambda: self.streams("listening"))
+        self.until(lambda: self.streams("listening"))
 
     def stop(self):
         self.stream._should_run = False
         if self.stream._ws is not None:
             # Its own stop waits for five seconds of silence.
-            asyncio.run_coroutine_threadsafe(self.stream._ws.close(), self.stream._loop).result(PATIENCE)
-        self.thread.join(PATIENCE)
+            asyncio.run_coroutine_threadsafe(self.stream._ws.close(), self.stream._loop).result()
+        self.until(lambda: not self.thread.is_alive())
 
 
 @pytest.fixture(scope="session")
@@ -147,12 +149,24 @@ def fault(sandbox):
 
 
 @pytest.fixture
-def make_listener(alpaca, sandbox):
+def pending(sandbox):
+    """Return the faults that have not happened as often as they are to."""
+    return lambda: ask(f"{sandbox.control_url}/sandbox")["faults"]
+
+
+@pytest.fixture
+def patience(pending):
+    """Return how many seconds to wait for an answer: few before a fault, else as many as it may take."""
+    return lambda: 0.5 if pending() else 120.0
+
+
+@pytest.fixture
+def make_listener(alpaca, sandbox, until):
     """Make listeners, and end them all."""
     made = []
 
     def make():
-        made.append(Listener(alpaca, sandbox))
+        made.append(Listener(alpaca, sandbox, until))
         return made[-1]
 
     yield make
@@ -171,10 +185,11 @@ def listener(make_listener):
 class Heard:
     """Massive's client in a thread of its own, and what it has heard."""
 
-    def __init__(self, sandbox, cluster, names, key, options):
+    def __init__(self, sandbox, until, cluster, names, key, options):
         import massive
 
         self.events, self.error, self._sandbox = [], None, sandbox
+        self._until, self._started = until, threading.Event()
         self.client = massive.WebSocketClient(
             api_key=key,
             feed=sandbox.stream_feed,
@@ -188,11 +203,16 @@ class Heard:
 
     def _work(self):
         async def main():
-            self.loop = asyncio.get_running_loop()
-            await self.client.connect(self._hear)
+            self.loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+            self._started.set()
+            try:
+                await self.client.connect(self._hear)
+            finally:
+                await self.client.close()
 
         try:
-            asyncio.run(main())
+            with suppress(asyncio.CancelledError):
+                asyncio.run(main())
         except Exception as error:  # noqa: BLE001 - the test says which it expects
             self.error = error
 
@@ -206,12 +226,21 @@ class Heard:
     def state(self):
         return [s["subscriptions"] for s in ask(f"{self._sandbox.control_url}/sandbox")["streams"]]
 
-    def until(self, condition, seconds=10.0):
+    def until(self, condition):
         """Wait until a condition holds."""
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, f"waited in vain; heard {self.events}, {self.error!r}"
-            time.sleep(0.005)
+        return self._until(condition, lambda: f"heard {self.events}, {self.error!r}")
+
+    @contextmanager
+    def reconnecting(self):
+        """Wait at the end for another connection of the client; the server has let the first one go then."""
+        first = self.until(lambda: self.client.websocket)
+        yield
+        self.until(lambda: self.client.websocket not in {None, first})
+
+    def silence(self):
+        """Return what was heard after a while, and whether the client has ended."""
+        time.sleep(SILENCE)
+        return list(self.events), self.ended
 
     def wait(self, count):
         """Return what was heard once there are so many events."""
@@ -243,24 +272,26 @@ class Heard:
         ask(f"{self._sandbox.clock_url}/speed", "POST", {"factor": speed})
 
     def close(self):
-        if not self.ended:
-            asyncio.run_coroutine_threadsafe(self.client.close(), self.loop)
-        self.thread.join(10)
+        self._started.wait()
+        with suppress(RuntimeError):  # the loop is closed: it has ended
+            self.loop.call_soon_threadsafe(self._task.cancel)
+        self.until(lambda: self.ended)
 
 
 @pytest.fixture
-def stream(sandbox):
+def stream(sandbox, until):
     """Listen with Massive's client; a context that begins when all subscriptions are taken."""
 
     @contextmanager
     def listen(cluster, *names, key=sandbox.api_key, wait=True, **options):
-        heard = Heard(sandbox, cluster, names, key, options)
+        heard = Heard(sandbox, until, cluster, names, key, options)
         try:
             if wait:
                 heard.subscribed(names)
             yield heard
         finally:
             heard.close()
+        heard.until(lambda: sorted(names) not in heard.state())
 
     return listen
 
@@ -271,7 +302,7 @@ class Raw:
     def __init__(self, sandbox, cluster, key):
         from websockets.sync.client import connect
 
-        self.connection = connect(f"ws://{sandbox.stream_feed}/{cluster}", proxy=None)
+        self.connection = connect(f"ws://{sandbox.stream_feed}/{cluster}", proxy=None, open_timeout=120)
         self._said = [self.receive()]
         if key is not None:
             self.say("auth", key)
@@ -281,7 +312,7 @@ class Raw:
         self.connection.send(json.dumps({"action": action, "params": params}))
 
     def receive(self):
-        return json.loads(self.connection.recv(timeout=10))
+        return json.loads(self.connection.recv(timeout=120))
 
     def statuses(self):
         return [status["status"] for [status] in self._said]

@@ -24,7 +24,7 @@ def faults():
 
 def control(sandbox, method, body=None, query=""):
     parts = urlsplit(sandbox.control_url)
-    connection = HTTPConnection(parts.hostname, parts.port, timeout=10)
+    connection = HTTPConnection(parts.hostname, parts.port, timeout=120)
     connection.request(method, f"/sandbox/fault{query}", None if body is None else json.dumps(body))
     answer = connection.getresponse()
     found = answer.status, json.loads(answer.read())

@@ -15,6 +15,7 @@ from strikelake.journal.intents import IntentJournal
 from strikelake.orders import Effect, Leg, OrderIntent, OrderStatus, Side, client_order_id
 
 REPEATED = (429, 504)
+SILENCE = 0.4
 
 
 @pytest.fixture
@@ -37,8 +38,11 @@ def impatient(client):
 
 
 @pytest.fixture
-def desk(sandbox, clock, tmp_path):
-    broker = AlpacaBroker(sandbox.broker_key, sandbox.broker_secret, url=sandbox.broker_url, timeout=1.0)
+def desk(sandbox, clock, tmp_path, patience):
+    broker = AlpacaBroker(sandbox.broker_key, sandbox.broker_secret, url=sandbox.broker_url)
+    session = broker._client._session
+    send = session.request
+    session.request = lambda *args, **options: send(*args, **options, timeout=patience())
     with IntentJournal(tmp_path / "j.db") as journal:
         yield OrderDesk(broker, journal, clock)
 
@@ -131,27 +135,22 @@ def test_ours_places_one_order_whatever_the_answer(client, desk, intent, fault, 
     assert "unknown" in states(desk, intent)
 
 
-def waits(client, order, seconds=0.5):
-    """Send an order from another thread; return whether it still waits after a while."""
-
-    def send():
-        with suppress(Exception):
-            client.submit_order(order)
-
-    thread = threading.Thread(target=send, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return thread.is_alive()
-
-
 @pytest.mark.fault("broker.hang")
 @pytest.mark.fault("broker.hang_after")
 @pytest.mark.parametrize(("kind", "placed"), [("hang", 0), ("hang_after", 1)])
-def test_alpaca_waits_for_ever(alpaca, sandbox, client, order, fault, kind, placed):
+def test_alpaca_waits_for_ever(alpaca, sandbox, client, order, fault, pending, until, kind, placed):
     hanging = alpaca.TradingClient(sandbox.broker_key, sandbox.broker_secret, url_override=sandbox.broker_url)
     fault(f"broker.{kind}")
-    assert waits(hanging, order)
-    assert len(names(client)) == placed
+
+    def send():
+        with suppress(Exception):
+            hanging.submit_order(order)
+
+    thread = threading.Thread(target=send, daemon=True)
+    thread.start()
+    until(lambda: not pending() and len(names(client)) == placed)
+    thread.join(SILENCE)
+    assert (thread.is_alive(), len(names(client))) == (True, placed)
 
 
 @pytest.mark.fault("broker.reset")

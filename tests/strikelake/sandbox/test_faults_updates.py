@@ -11,8 +11,6 @@ from strikelake.brokers.alpaca import AlpacaBroker
 from strikelake.calendar import NS_PER_MINUTE, et_ns
 from strikelake.orders import OrderStatus
 
-SILENCE = 0.4
-
 
 @pytest.fixture
 def buy(alpaca, client, clock, sandbox, calls):
@@ -59,7 +57,7 @@ def test_the_last_word_is_an_old_one(buy, listener, fault):
 def test_nothing_says_that_nothing_is_said(buy, listener, fault):
     fault("updates.mute", times=None)
     buy("sl-one")
-    assert listener.wait_for(1, SILENCE) == []
+    assert listener.events_after_a_silence() == []
     assert listener.stream._running
 
 
@@ -68,9 +66,9 @@ def test_an_unanswered_authentication_is_waited_for(alpaca, sandbox, buy, fault,
     fault("updates.mute_auth")
     deaf = make_listener()
     deaf.thread.start()
-    assert deaf.wait(lambda: deaf.stream._ws)
+    deaf.until(lambda: deaf.stream._ws)
     buy("sl-one")
-    assert deaf.wait_for(1, SILENCE) == []
+    assert deaf.events_after_a_silence() == []
     assert (deaf.stream._running, deaf.thread.is_alive()) == (False, True)
 
 
@@ -79,8 +77,8 @@ def test_a_broken_event_is_logged_and_lost(buy, listener, fault, caplog):
     fault("updates.broken_json", on="fill")
     with caplog.at_level(logging.ERROR, "alpaca.trading.stream"):
         buy("sl-one")
-        assert listener.wait(lambda: "error during websocket communication" in caplog.text)
-    assert listener.wait_for(3, SILENCE) == ["accepted", "new"]
+        listener.until(lambda: "error during websocket communication" in caplog.text)
+    assert listener.events_after_a_silence() == ["accepted", "new"]
 
 
 @pytest.mark.fault("updates.close")
@@ -90,7 +88,7 @@ def test_what_happens_in_a_gap_is_never_told(buy, listener, fault, kind):
     fault(f"updates.{kind}", on="new")
     buy("sl-one")
     # Both the event in whose place the connection ended and the fill after it are gone.
-    assert listener.wait(lambda: len(listener.streams("listening")) == 2)
-    assert listener.wait_for(2, SILENCE) == ["accepted"]
+    listener.until(lambda: len(listener.streams("listening")) == 2)
+    assert listener.events_after_a_silence() == ["accepted"]
     buy("sl-two")
     assert listener.wait_for(4) == ["accepted", "accepted", "new", "fill"]

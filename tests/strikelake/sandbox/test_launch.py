@@ -29,23 +29,14 @@ def answers(url: str) -> bool:
         return connection.connect_ex((parts.hostname, parts.port)) == 0
 
 
-def wait_until_silent(url: str, seconds: float = 10.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if not answers(url):
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def test_the_server_dies_with_its_killed_parent(running):
+def test_the_server_dies_with_its_killed_parent(running, until):
     parent = subprocess.Popen([sys.executable, "-c", PARENT, str(running.directory)], stdout=subprocess.PIPE)
     with parent:
         url = parent.stdout.readline().decode().strip()
         assert answers(url)
         parent.send_signal(signal.SIGKILL)
-        parent.wait(10)
-    assert wait_until_silent(url)
+        parent.wait()
+    until(lambda: not answers(url))
 
 
 def test_the_server_outlives_the_thread_that_started_it(config, running):
@@ -59,6 +50,12 @@ def test_the_server_outlives_the_thread_that_started_it(config, running):
         assert SandboxClock(sandbox.clock_url).now() > 0
     assert not answers(sandbox.clock_url)
     sandbox.stop()
+
+
+def test_a_server_that_takes_too_long_is_told_from_one_that_ended(config, running, monkeypatch):
+    monkeypatch.setattr(launch, "_START_SECONDS", 0.0)
+    with pytest.raises(SandboxError, match=r"the sandbox did not start within 0 s: .+sandbox\.log"):
+        launch.start(config, running.directory)
 
 
 def test_it_says_what_it_serves(running):

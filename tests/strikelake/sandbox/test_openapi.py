@@ -59,7 +59,7 @@ def ask(sandbox, clock):
     clock.sleep_until(et_ns(sandbox.live_session, "15:00"))
 
     def send(path):
-        connection = HTTPConnection(parts.hostname, parts.port, timeout=10)
+        connection = HTTPConnection(parts.hostname, parts.port, timeout=120)
         connection.request("GET", path, headers={"Authorization": f"Bearer {sandbox.business_key}"})
         answer = connection.getresponse()
         found = json.loads(answer.read())

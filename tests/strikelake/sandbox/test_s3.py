@@ -147,7 +147,7 @@ def test_nothing_else_is_there_and_nothing_can_be_written(client):
 
 def test_without_a_signature_it_says_access_denied_in_xml(sandbox):
     parts = urlsplit(sandbox.s3_endpoint)
-    connection = HTTPConnection(parts.hostname, parts.port, timeout=10)
+    connection = HTTPConnection(parts.hostname, parts.port, timeout=120)
     connection.request("GET", f"/flatfiles/{SECOND}")
     answer = connection.getresponse()
     body = answer.read().decode()

@@ -1,6 +1,5 @@
 """The stream through Massive's own client."""
 
-import json
 from itertools import pairwise
 
 import massive
@@ -162,7 +161,7 @@ def test_without_a_key_nothing_is_subscribed(raw):
     socket = raw("options", None)
     assert socket.statuses() == ["connected"]
     socket.say("subscribe", "T.*")
-    assert json.loads(socket.connection.recv())[0]["message"] == "not authorized"
+    assert socket.receive()[0]["message"] == "not authorized"
 
 
 def test_the_sandbox_says_who_listens(stream, sandbox):

@@ -69,7 +69,7 @@ def test_a_spreads_legs_are_told_inside(alpaca, client, clock, sandbox, calls, l
 def test_wrong_keys_are_not_authorized(alpaca, sandbox):
     from websockets.sync.client import connect
 
-    with connect(sandbox.broker_url.replace("http", "ws") + "/stream", proxy=None) as raw:
+    with connect(sandbox.broker_url.replace("http", "ws") + "/stream", proxy=None, open_timeout=120) as raw:
         raw.send(json.dumps({"action": "listen", "data": {"streams": ["trade_updates"]}}))
         assert json.loads(raw.recv())["data"]["error"] == "not authorized"
         raw.send(json.dumps({"action": "auth", "key": "wrong", "secret": "wrong"}))

@@ -26,7 +26,7 @@ def ask(sandbox):
     }
 
     def send(method, path, body=None):
-        connection = HTTPConnection(parts.hostname, parts.port, timeout=10)
+        connection = HTTPConnection(parts.hostname, parts.port, timeout=120)
         connection.request(method, path, json.dumps(body) if body else None, headers)
         answer = json.loads(connection.getresponse().read())
         connection.close()

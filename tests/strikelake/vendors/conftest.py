@@ -40,7 +40,7 @@ class Handler(BaseHTTPRequestHandler):
         server: FakeVendor = self.server
         server.asked.append(self.path)
         if not server.answers:
-            server.release.wait(10)
+            server.release.wait(120)
             return
         status, body, headers = server.answers.pop(0) if len(server.answers) > 1 else server.answers[0]
         self.send_response(status)

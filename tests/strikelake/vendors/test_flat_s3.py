@@ -1,7 +1,6 @@
 import io
 import socket
 import threading
-import time
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -117,7 +116,8 @@ class _Faults(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         fault = self.path.split("/")[1].split("?")[0]
         if fault == "hang":
-            time.sleep(1)
+            self.close_connection = self.server.release.wait(120)
+            return
         if fault == "cut":
             self.send_response(200)
             self.send_header("ETag", '"x"')
@@ -137,9 +137,11 @@ class _Faults(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def faulty():
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Faults)
+    server.release = threading.Event()
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
+    server.release.set()
     server.shutdown()
     server.server_close()
     thread.join()
@@ -158,7 +160,8 @@ def faulty():
     ],
 )
 def test_faults_have_names(faulty, fault, error, remedy):
-    source = S3FlatFiles(faulty, fault, "key", "secret", timeout_s=0.3, attempts=1)
+    timeout = 0.3 if fault == "hang" else 120
+    source = S3FlatFiles(faulty, fault, "key", "secret", timeout_s=timeout, attempts=1)
     with pytest.raises(error, match=remedy) as caught:
         content(source, listed())
     assert key(DAY) in str(caught.value)

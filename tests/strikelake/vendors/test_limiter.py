@@ -1,7 +1,6 @@
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 from datetime import date
 
@@ -12,12 +11,14 @@ from strikelake.errors import ConfigError, VendorUnavailableError
 from strikelake.vendors.limiter import Budget, RequestLimiter, Used
 
 NOON = et_ns(date(2025, 3, 3), "12:00")
-HOLD_AND_ASK = """
+ASK = """
 import sys, time
 from strikelake.vendors.limiter import Budget, RequestLimiter
-path, window_ns, until = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+path, window_ns, requests = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 limiter = RequestLimiter(path, Budget(5, 1_000), window_ns=window_ns)
-while time.time() < until:
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(requests):
     limiter.acquire()
     print(time.time_ns(), flush=True)
 """
@@ -123,15 +124,17 @@ def test_a_damaged_file_is_named_with_a_remedy(tmp_path, clock):
 
 
 def test_two_processes_together_keep_to_one_budget(path):
-    window, until = 400_000_000, time.time() + 3.5
-    command = [sys.executable, "-c", HOLD_AND_ASK, str(path), str(window), str(until)]
-    children = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    sent = [[int(line) for line in child.communicate(timeout=30)[0].split()] for child in children]
+    window, requests, pipe = 400_000_000, 12, subprocess.PIPE
+    command = [sys.executable, "-c", ASK, str(path), str(window), str(requests)]
+    children = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(2)]
+    assert [child.stdout.readline() for child in children] == ["ready\n"] * 2
+    for child in children:
+        child.stdin.write("\n")
+        child.stdin.flush()
+    moments = sorted(int(line) for child in children for line in child.communicate()[0].split())
     assert [child.returncode for child in children] == [0, 0]
-    moments = sorted(moment for child in sent for moment in child)
     with closing(sqlite3.connect(path)) as ledger:
         booked = [row[0] for row in ledger.execute("select moment from bookings order by moment")]
-    assert len(booked) == len(moments) >= 10
+    assert len(booked) == len(moments) == 2 * requests
     assert min(b - a for a, b in zip(booked, booked[5:], strict=False)) >= window
     assert all(left >= booking for left, booking in zip(moments, booked, strict=True))
-    assert min(map(len, sent)) >= len(moments) / 4

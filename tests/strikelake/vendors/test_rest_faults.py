@@ -31,7 +31,7 @@ SECOND_PAGES = {
 
 @pytest.fixture
 def data(vendor):
-    source = RestMarketData("key", vendor.url, timeout=0.2)
+    source = RestMarketData("key", vendor.url, timeout=120)
     yield source
     source.close()
 

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-import time
-from contextlib import contextmanager
-from threading import Thread
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from threading import Event, Thread
 
 import pytest
 
@@ -12,7 +12,7 @@ from strikelake.calendar import NS_PER_MINUTE, NS_PER_SECOND, et_ns
 from strikelake.errors import MissingCredentialsError, NotEntitledError
 from strikelake.sandbox import console
 from strikelake.sandbox.clock import SandboxClock
-from strikelake.vendors.stream import Subscription, _opened, listen
+from strikelake.vendors.stream import Subscription, _opened, _patience, listen
 from strikelake.vendors.stream_events import Gap
 
 
@@ -25,7 +25,7 @@ def opened(sandbox):
 class Listener:
     """Our client in a thread, and what it handled."""
 
-    def __init__(self, sandbox, log, handle, **options):
+    def __init__(self, sandbox, log, until, handle, **options):
         settings = {
             "api_key": sandbox.api_key,
             "market": "stocks",
@@ -36,6 +36,7 @@ class Listener:
             **options,
         }
         self.found, self.error, self._log = [], None, log
+        self._until, self._started = until, Event()
         self._handle = handle or self.found.append
         self.clock = SandboxClock(sandbox.clock_url)
         self._subscription = Subscription(**settings)
@@ -45,12 +46,12 @@ class Listener:
     def _work(self):
         async def main():
             self.loop, self.task = asyncio.get_running_loop(), asyncio.current_task()
+            self._started.set()
             await listen(self._subscription, self.clock, self._handle)
 
         try:
-            asyncio.run(main())
-        except asyncio.CancelledError:
-            return
+            with suppress(asyncio.CancelledError):
+                asyncio.run(main())
         except Exception as error:  # noqa: BLE001 - the test says which it expects
             self.error = error
 
@@ -63,10 +64,7 @@ class Listener:
         return [item for item in self.found if isinstance(item, Gap)]
 
     def until(self, condition):
-        deadline = time.monotonic() + 60
-        while not condition():
-            assert time.monotonic() < deadline, f"waited in vain; handled {self.found}, {self.error!r}"
-            time.sleep(0.01)
+        self._until(condition, lambda: f"handled {self.found}, {self.error!r}")
 
     def listening(self, times=1):
         """Wait until our client has heard that it is subscribed: the server knows a moment before."""
@@ -76,18 +74,19 @@ class Listener:
         self.clock.sleep_until(moment)
 
     def stop(self):
-        if self.thread.is_alive():
+        self._started.wait()
+        with suppress(RuntimeError):  # the loop is closed: it has ended
             self.loop.call_soon_threadsafe(self.task.cancel)
-        self.thread.join(10)
+        self.until(lambda: not self.thread.is_alive())
 
 
 @pytest.fixture
-def listener(sandbox, caplog):
+def listener(sandbox, caplog, until):
     caplog.set_level(logging.INFO, "strikelake.vendors.stream")
 
     @contextmanager
     def start(handle=None, **options):
-        heard = Listener(sandbox, caplog, handle, **options)
+        heard = Listener(sandbox, caplog, until, handle, **options)
         try:
             yield heard
         finally:
@@ -135,14 +134,20 @@ def test_a_broken_connection_leaves_a_gap_that_is_reported(listener, fault, open
     assert heard.found.index(gap) == 1
 
 
-@pytest.mark.parametrize("name", ["stream.mute_auth", "stream.drop"])
-def test_a_connection_that_does_not_come_about_is_tried_again(listener, fault, opened, name):
-    fault(name)
-    with listener(answer_seconds=0.3) as heard:
+@pytest.mark.parametrize(("name", "times"), [("stream.mute_auth", 3), ("stream.drop", 1)])
+def test_a_connection_that_does_not_come_about_is_tried_again(listener, fault, opened, name, times):
+    fault(name, times=times)
+    with listener(answer_seconds=0.1) as heard:
         heard.listening()
         heard.advance(opened + NS_PER_MINUTE)
         heard.until(lambda: heard.bars)
     assert (heard.bars, heard.gaps) == ([opened], [])
+
+
+def test_every_failure_in_a_row_makes_it_more_patient():
+    asked = Subscription("key", "stocks", ("AM.SPY",), answer_seconds=15.0)
+    assert [_patience(asked, failures) for failures in (0, 1, 2, 32)] == [15.0, 30.0, 60.0, 60.0]
+    assert _patience(replace(asked, answer_seconds=90.0), 3) == 90.0
 
 
 def test_silence_while_the_market_is_open_ends_the_connection(listener, fault, opened):
