@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from strikelake.errors import NotPublishedError, VendorUnavailableError
+from strikelake.errors import BadFileError, ConfigError, NotPublishedError, VendorUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,13 +121,26 @@ class DirectoryFlatFiles:
         return str(self.root)
 
     def list(self, dataset: Dataset, start: date, end: date) -> list[SourceFile]:
-        """Return the files there are from `start` to `end`, both included, by date."""
+        """Return the files there are from `start` to `end`, both included, by date.
+
+        Raises
+        ------
+        ConfigError
+            When the root is no folder.
+        BadFileError
+            When something that is no file has the name of one.
+        """
+        if not self.root.is_dir():
+            raise ConfigError(f"{self.root} is no folder: name the one that holds us_stocks_sip and so on")
         found = []
         for prefix in prefixes(dataset, start, end):
             for path in (self.root / prefix).rglob("*.csv.gz"):
                 day = date_of(path.name)
                 if day and start <= day <= end:
-                    key, stat = path.relative_to(self.root).as_posix(), path.stat()
+                    key = path.relative_to(self.root).as_posix()
+                    if not path.is_file():
+                        raise BadFileError(f"{key} in {self.root} is no file: remove it, or fetch it again")
+                    stat = path.stat()
                     etag = f"{stat.st_mtime_ns:x}-{stat.st_size:x}"
                     found.append(SourceFile(dataset, day, key, etag, stat.st_size, stat.st_mtime_ns))
         return sorted(found, key=lambda file: file.date)
@@ -140,16 +153,20 @@ class DirectoryFlatFiles:
         ------
         NotPublishedError
             When the file is not there any more.
+        BadFileError
+            When it may not be read.
         VendorUnavailableError
-            When it cannot be read.
+            When it does not read now.
         """
         try:
             stream = (self.root / file.key).open("rb")
         except FileNotFoundError as error:
             raise NotPublishedError(f"{file.key} is not in {self.root} any more: list again") from error
+        except PermissionError as error:
+            raise BadFileError(f"{file.key} in {self.root} may not be read: allow it") from error
         except OSError as error:
             raise VendorUnavailableError(
-                f"{file.key} in {self.root} does not read: {error.strerror}"
+                f"{file.key} in {self.root} does not read ({error.strerror}): check its disk, then run again"
             ) from error
         with stream:
             yield stream

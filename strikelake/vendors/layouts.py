@@ -82,9 +82,11 @@ def header_columns(file: SourceFile, line: bytes) -> tuple[str, ...]:
     Raises
     ------
     BadFileError
-        When a required column is missing or a name comes twice.
+        When the line is empty, a required column is missing or a name comes twice.
     """
     header = line.decode("utf-8-sig", "replace").strip()
+    if not header:
+        raise BadFileError(f"{file.key} is empty: fetch it again, or report it to the vendor")
     names = tuple(name.strip().strip('"') for name in header.split(","))
     required = layout(file.dataset).required
     missing = [name for name in required if name not in names]

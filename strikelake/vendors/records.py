@@ -34,7 +34,7 @@ def flatten(records: Iterable[Mapping[str, Any]], fields: Fields) -> pl.DataFram
     Raises
     ------
     VendorError
-        When a value is of another kind than its column; names the field and the values.
+        When a value is of another kind than its column, or too large for it; names the field and the values.
 
     Examples
     --------
@@ -48,18 +48,39 @@ def flatten(records: Iterable[Mapping[str, Any]], fields: Fields) -> pl.DataFram
 def _column(rows: list[Mapping[str, Any]], name: str, path: str, dtype: PolarsDataType) -> pl.Series:
     steps = path.split(".")
     values = [_value(row, steps) for row in rows]
-    if dtype in {pl.Float64, pl.Int64} and any(isinstance(value, str | bool) for value in values):
-        raise VendorError(f"{path} is no number in {values[:3]}: report it to the vendor")
-    try:
-        series = pl.Series(name, values, dtype=pl.String if dtype == pl.Date else dtype)
-        # Whole numbers may be spelled 12.0; what has a fraction is no count.
-        return series.str.to_date("%Y-%m-%d") if dtype == pl.Date else series
-    except (TypeError, pl.exceptions.PolarsError):
-        pass
-    try:
-        return pl.Series(name, values, dtype=pl.Float64).cast(dtype, strict=True)
-    except (TypeError, pl.exceptions.PolarsError) as error:
-        raise VendorError(f"{path} is no {dtype} in {values[:3]}: report it to the vendor") from error
+    kind, known_as = _kind(dtype)
+    wrong = [value for value in values if value is not None and not _fits(value, kind)]
+    if not wrong:
+        try:
+            return _series(name, values, dtype)
+        except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+            wrong = [value for value in values if value is not None]
+    raise VendorError(f"{path} is no {known_as} in {repr(wrong[:3])[:200]}: report it to the vendor")
+
+
+def _fits(value: object, kind: type | tuple[type, ...]) -> bool:
+    """To Python, True is a number too; to polars, dictionaries are lists and numbers are texts."""
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
+def _kind(dtype: PolarsDataType) -> tuple[type | tuple[type, ...], str]:
+    """Return what JSON has for a column of this type, and what a reader calls it."""
+    if dtype == pl.Boolean:
+        return bool, "boolean"
+    if dtype == pl.List:
+        return list, "list"
+    if dtype in {pl.Float64, pl.Int64, pl.Int32}:
+        return (int, float), "number" if dtype == pl.Float64 else "whole number"
+    return str, "date" if dtype == pl.Date else "text"
+
+
+def _series(name: str, values: list[Any], dtype: PolarsDataType) -> pl.Series:
+    if dtype == pl.Date:
+        return pl.Series(name, values, dtype=pl.String).str.to_date("%Y-%m-%d")
+    if dtype in {pl.Int64, pl.Int32}:
+        # Whole numbers may be spelled 12.0; what has a fraction is no count, and polars refuses it.
+        values = [int(v) if isinstance(v, float) and v.is_integer() else v for v in values]
+    return pl.Series(name, values, dtype=dtype)
 
 
 def _value(row: Any, steps: list[str]) -> Any:

@@ -1,8 +1,11 @@
+import errno
+import re
 from datetime import date
+from pathlib import Path
 
 import pytest
 
-from strikelake.errors import NotPublishedError, VendorUnavailableError
+from strikelake.errors import BadFileError, ConfigError, NotPublishedError, VendorUnavailableError
 from strikelake.vendors.flat_files import Dataset, DirectoryFlatFiles, SourceFile
 
 DAY = date(2025, 1, 6)
@@ -58,7 +61,28 @@ def test_a_replaced_file_has_another_etag(folder):
 
 
 def test_a_folder_without_the_dataset_lists_nothing(folder):
-    assert DirectoryFlatFiles(folder.root / "no such folder").list(BARS, DAY, DAY) == []
+    folder(key(DAY, Dataset.STOCK_MINUTE_BARS))
+    assert DirectoryFlatFiles(folder.root).list(BARS, DAY, DAY) == []
+
+
+def test_a_root_that_is_no_folder_is_refused(folder):
+    folder(key(DAY))
+    for root in (folder.root / "no such folder", folder.root / key(DAY)):
+        with pytest.raises(
+            ConfigError, match=rf"{re.escape(str(root))} is no folder: name the one that holds"
+        ):
+            DirectoryFlatFiles(root).list(BARS, DAY, DAY)
+
+
+def test_what_has_the_name_of_a_file_and_is_none_is_refused(folder):
+    path = folder.root / key(DAY)
+    path.mkdir(parents=True)
+    with pytest.raises(BadFileError, match=r"2025-01-06.csv.gz in .* is no file: remove it"):
+        DirectoryFlatFiles(folder.root).list(BARS, DAY, DAY)
+    path.rmdir()
+    path.symlink_to(folder.root / "nowhere")
+    with pytest.raises(BadFileError, match=r"2025-01-06.csv.gz in .* is no file: remove it"):
+        DirectoryFlatFiles(folder.root).list(BARS, DAY, DAY)
 
 
 def test_a_file_that_is_gone_is_named(folder):
@@ -69,8 +93,18 @@ def test_a_file_that_is_gone_is_named(folder):
 def test_a_file_that_does_not_read_is_named(folder):
     (folder.root / key(DAY)).mkdir(parents=True)
     with pytest.raises(
-        VendorUnavailableError, match=r"2025-01-06.csv.gz in .* does not read: Is a directory"
+        VendorUnavailableError,
+        match=r"2025-01-06.csv.gz in .* does not read .Is a directory.: check its disk",
     ):
+        content(DirectoryFlatFiles(folder.root), listed())
+
+
+def test_a_file_that_may_not_be_read_is_not_tried_again(folder, monkeypatch):
+    def refuse(self, mode):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)  # root may read everything
+    with pytest.raises(BadFileError, match=r"2025-01-06.csv.gz in .* may not be read: allow it"):
         content(DirectoryFlatFiles(folder.root), listed())
 
 
