@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from backtests.page_assets import CONFIG, DRAW_LATE, FOLLOW, STYLE
+from strikelake.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,21 +42,29 @@ def write_page(folder: Path, title: str, facts: Sequence[str], parts: Sequence[s
     -------
     Path
         Of the `index.html`.
+
+    Raises
+    ------
+    ConfigError
+        When nothing can be written there.
     """
     from plotly.offline import get_plotlyjs
 
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "plotly.min.js").write_text(get_plotlyjs(), encoding="utf-8")
     page = folder / "index.html"
     heading = f"<h1>{escape(title)}</h1><p class='sub'>{escape(' · '.join(facts))}</p>"
-    page.write_text(
+    content = (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
         f"<title>{escape(title)}</title><style>{STYLE}</style>"
         '<script charset="utf-8" src="plotly.min.js"></script></head>'
-        f"<body><main>{heading}{''.join(parts)}</main>{DRAW_LATE}</body></html>",
-        encoding="utf-8",
+        f"<body><main>{heading}{''.join(parts)}</main>{DRAW_LATE}</body></html>"
     )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "plotly.min.js").write_text(get_plotlyjs(), encoding="utf-8")
+        page.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"no page can be written to {folder} ({error.strerror}): name another") from error
     return page
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from flows.settings import describe, home
+from flows.yaml_files import read_mapping
 from strikelake.calendar import NS_PER_SECOND
 from strikelake.errors import ConfigError
 from strikelake.risk.limits import Appetite, Limits, RiskRules, Tolerance, limits_for
@@ -137,17 +138,7 @@ def _tier(name: str, rung: _Tier) -> Tier:
 
 
 def _read(model: type[T], name: str) -> T:
-    import yaml
-
-    path = home() / "config" / name
     try:
-        content: Any = yaml.safe_load(path.read_text())
-        return model.model_validate(content)
-    except OSError:
-        raise ConfigError(
-            f"{path} cannot be read: restore it from the repository, or set STRIKELAKE_HOME"
-        ) from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is no YAML: {str(error).splitlines()[0]}") from None
+        return model.model_validate(read_mapping(home() / "config" / name))
     except ValidationError as error:
         raise ConfigError(describe(error, model, f"config/{name}")) from None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from flows.options import Bar, Day, Families, Module, Names, Root, Symbols, as_date
+from flows.options import Bar, Day, Families, Module, Names, Root, Symbols, as_date, writable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,9 +24,10 @@ audit_app = typer.Typer(
 )
 
 Samples = Annotated[int, typer.Option(min=1, help="Decision times to draw.")]
-Seed = Annotated[int, typer.Option(help="Of the draw.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of the draw.")]
 Report = Annotated[
-    Path | None, typer.Option("--report", metavar="DIR", help="Write a page of the audit there.")
+    Path | None,
+    typer.Option("--report", metavar="DIR", callback=writable, help="Write a page of the audit there."),
 ]
 
 

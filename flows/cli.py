@@ -12,7 +12,7 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -78,9 +78,13 @@ def main() -> None:
     try:
         app()
     except StrikelakeError as error:
-        Console(stderr=True, soft_wrap=True, highlight=False).print(
-            f"[red]error:[/red] {_escape(str(error))}"
-        )
+        _say(str(error))
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        where, why = error.filename, error.strerror
+        _say(f"{where} cannot be used ({why}): check that it is there and may be read and written")
         sys.exit(1)
     except KeyboardInterrupt:
         Console(stderr=True).print("interrupted")
@@ -89,7 +93,7 @@ def main() -> None:
 
 @app.command()
 def demo(
-    seed: Annotated[int, typer.Option(help="The simulated market's seed.")] = 7,
+    seed: Annotated[int, typer.Option(min=0, help="The simulated market's seed.")] = 7,
     sessions: Annotated[
         int,
         typer.Option(
@@ -317,8 +321,8 @@ def doctor() -> None:
 
 @app.command()
 def up(
-    prefect_port: Annotated[int, typer.Option(help="Loopback port of the Prefect server.")] = 4200,
-    mlflow_port: Annotated[int, typer.Option(help="Loopback port of the MLflow UI.")] = 5000,
+    prefect_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the Prefect server.")] = 4200,
+    mlflow_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the MLflow UI.")] = 5000,
 ) -> None:
     """Serve Prefect (server, worker, deployments) and the MLflow UI on loopback until Ctrl-C.
 
@@ -362,7 +366,7 @@ def _terminated(*_: object) -> None:
     sys.exit(143)
 
 
-def _escape(text: str) -> Any:
+def _say(problem: str) -> None:
     from rich.markup import escape
 
-    return escape(text)
+    Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red]error:[/red] {escape(problem)}")

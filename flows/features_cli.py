@@ -46,10 +46,11 @@ def list_(family: Families = None, module: Module = None) -> None:
     from features.catalog import choose
     from flows import features_tables
     from flows.settings import load
+    from pipelines.own_features import wanted
 
-    known = _known(module)
+    found = wanted(None, family, module) if family else _known(module)
     daily = set(choose(load().research.features))
-    for shown in features_tables.catalogue(choose(family, known), daily):
+    for shown in features_tables.catalogue(found, daily):
         Console().print(shown)
 
 

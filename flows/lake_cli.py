@@ -59,9 +59,10 @@ def verify(table: Tables = None, start: Day = None, end: Day = None, lake: Root 
     """
     from itertools import islice
 
-    from flows import lake_tables
+    from flows import lake_tables, ranges
     from strikelake.lake.inspection import verify as examine
 
+    ranges.in_order(as_date(start), as_date(end))
     opened = _open(lake)
     names = _names(opened, table)
     all_faults = (fault for name in names for fault in examine(opened, name, as_date(start), as_date(end)))
@@ -144,7 +145,9 @@ def compact(table: Tables = None, lake: Root = None) -> None:
 
     today = et_date(wiring.clock(load()).now())
     with progress.bars():
-        done = pipeline(_open(lake), today, table, progress=progress.advance("months"))
+        opened = _open(lake)
+        _names(opened, table)
+        done = pipeline(opened, today, table, progress=progress.advance("months"))
     Console().print(lake_tables.compacted(done))
 
 
@@ -173,11 +176,13 @@ def vacuum(
     from pipelines.maintain import vacuum as pipeline
 
     settings = load()
+    opened = _open(lake)
+    _names(opened, None)
     protected = wiring.registry(settings, "30m").referenced_versions()
     # The log's own times are the machine's, not those of a simulated market.
     now = datetime.now().astimezone().timestamp()
     keep = timedelta(days=keep_days)
-    done = pipeline(_open(lake), int(now * 1e9), keep, protected, delete=delete)
+    done = pipeline(opened, int(now * 1e9), keep, protected, delete=delete)
     for shown in lake_tables.removals(done, deleted=delete):
         Console().print(shown, highlight=False)
 

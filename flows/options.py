@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +25,16 @@ Root = Annotated[
     str | None,
     typer.Option("--lake", metavar="DIR", help="A folder or s3://…; data/lake unless configured otherwise."),
 ]
+
+
+def writable(folder: Path | None) -> Path | None:
+    """Refuse a folder that nothing can be written to, before the work whose result it is for."""
+    if folder is not None:
+        whole = folder.absolute()
+        there = next(path for path in (whole, *whole.parents) if path.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK):
+            raise typer.BadParameter(f"{there} is no folder that may be written to: name another")
+    return folder
 
 
 def as_date(moment: datetime | None) -> date | None:

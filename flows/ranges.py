@@ -46,7 +46,7 @@ def in_lake(lake: Lake, start: date | None, end: date | None) -> tuple[date, dat
         When `start` is after `end`.
     """
     if start is not None and end is not None:
-        _in_order(start, end)
+        in_order(start, end)
     span = start or date.min, end or date.max
     bars = ("stock_day_bars", "option_day_bars")
     found = sorted({day for table in bars for day in sessions_of(lake, table, *span)})
@@ -66,14 +66,15 @@ def checked(start: date, end: date) -> tuple[date, date]:
     CalendarError
         Naming what is wrong with it.
     """
-    _in_order(start, end)
+    in_order(start, end)
     if not sessions(start, end):
         raise CalendarError(f"there is no trading session from {start} to {end}: widen --start and --end")
     return start, end
 
 
-def _in_order(start: date, end: date) -> None:
-    if start > end:
+def in_order(start: date | None, end: date | None) -> None:
+    """Refuse a range that ends before it starts; raises CalendarError."""
+    if start and end and start > end:
         raise CalendarError(f"the range starts on {start}, after it ends on {end}: swap --start and --end")
 
 

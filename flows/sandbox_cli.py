@@ -22,7 +22,7 @@ sandbox_app = typer.Typer(
 
 @sandbox_app.command()
 def up(
-    seed: Annotated[int, typer.Option(help="The simulated market's seed.")] = 7,
+    seed: Annotated[int, typer.Option(min=0, help="The simulated market's seed.")] = 7,
     sessions: Annotated[
         int, typer.Option(min=5, help="Sessions of history, or up to four less: the live one follows a gap.")
     ] = 60,

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    YamlConfigSettingsSource,
+    SettingsError,
 )
 
+from flows.yaml_files import read_mapping
 from strikelake.errors import ConfigError, MissingCredentialsError
 from strikelake.vendors.flat_files import Dataset
 
@@ -206,7 +208,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings passes it by name
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read the environment first, then `.env`, then `config/config.yaml`."""
-        yaml = YamlConfigSettingsSource(settings_cls, yaml_file=home() / "config" / "config.yaml")
+        yaml = InitSettingsSource(settings_cls, read_mapping(home() / "config" / "config.yaml"))
         return init_settings, env_settings, dotenv_settings, yaml
 
     def path(self, relative: str) -> Path:
@@ -287,13 +289,18 @@ def load() -> Settings:
     Raises
     ------
     ConfigError
-        When a key is unknown (with the nearest valid name), missing or out of range.
+        When a key is unknown (with the nearest valid name), missing, out of range or there twice.
     """
     if not (home() / "config" / "config.yaml").is_file():
         raise ConfigError(f"{home()} has no config/config.yaml: run in the checkout, or set STRIKELAKE_HOME")
     _refuse_misspelt(os.environ)
     try:
         return Settings(_env_file=home() / ".env")  # type: ignore[call-arg]
+    except SettingsError as error:
+        example = """STRIKELAKE_RESEARCH__MODELS='["forest"]'"""
+        raise ConfigError(f"{error}: lists are written as JSON, such as {example}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{home() / '.env'} is no UTF-8 ({error}): save it as such") from None
     except ValidationError as error:
         raise ConfigError(describe(error, Settings, "config/config.yaml or the environment")) from None
 

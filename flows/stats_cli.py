@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from flows.options import Bar, Day, Families, Module, Names, Root, Symbols, as_date
+from flows.options import Bar, Day, Families, Module, Names, Root, Symbols, as_date, writable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,8 @@ def stats(
     bar: Bar = None,
     symbol: Symbols = None,
     report: Annotated[
-        Path | None, typer.Option("--report", metavar="DIR", help="Write a page with plots there.")
+        Path | None,
+        typer.Option("--report", metavar="DIR", callback=writable, help="Write a page with plots there."),
     ] = None,
     audit: Annotated[
         list[Path] | None,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from flows.options import Day, Root, Symbols, as_date
+from flows.options import Day, Root, Symbols, as_date, writable
 
 Bars = Annotated[
     list[str] | None,
@@ -18,6 +18,11 @@ Bars = Annotated[
 
 
 analytics_app = typer.Typer(invoke_without_command=True, rich_markup_mode="rich")
+
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="DIR", callback=writable, help="Write pages with plots there."),
+]
 
 
 @analytics_app.callback()
@@ -94,10 +99,7 @@ def report(
     start: Day = None,
     end: Day = None,
     symbol: Symbols = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="DIR", help="Write a page, and the surfaces' pages, there."),
-    ] = None,
+    output: Output = None,
     lake: Root = None,
 ) -> None:
     """Show what came of priced rows: shares by status, and how far calls and puts of one strike disagree.
@@ -108,11 +110,12 @@ def report(
 
       strikelake analytics report --start 2014-06-05 --end 2014-06-06 --symbol AAPL -o data/reports/analytics
     """
-    from flows import volatility_tables, wiring
+    from flows import ranges, volatility_tables, wiring
     from flows.settings import load
     from pipelines.analytics_page import write_analytics_page
     from pipelines.analytics_report import summarise
 
+    ranges.in_order(as_date(start), as_date(end))
     opened = wiring.lake(load(), lake)
     found = summarise(opened, as_date(start), as_date(end), underlyings=symbol)
     console = Console()
@@ -131,9 +134,7 @@ def check(
     tolerance: Annotated[
         float, typer.Option(min=0.01, help="How near is the same, in hundredths of a vol point.")
     ] = 5.0,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Write a page with plots there.")
-    ] = None,
+    output: Output = None,
     lake: Root = None,
 ) -> None:
     """Compare the vendor's volatilities and Greeks with ours, and find what makes them differ.
@@ -172,7 +173,10 @@ def surface(
     time: Annotated[
         str | None, typer.Option(metavar="HH:MM", help="New York time; the close otherwise.")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the page goes.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", callback=writable, help="Where the page goes."),
+    ] = None,
     open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     lake: Root = None,
 ) -> None:

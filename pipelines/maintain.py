@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from strikelake import schemas
 from strikelake.errors import LakeError
 from strikelake.lake.months import copies, months, write_copy
 from strikelake.lake.vacuum import Removal, remove
@@ -62,10 +63,10 @@ def compact(
     Raises
     ------
     LakeError
-        When one of `tables` is no bar table.
+        When one of `tables` is no table, or none of bars.
     """
     names = [name for name in lake.tables() if name.endswith("_bars")] if tables is None else sorted(tables)
-    foreign = [name for name in names if not name.endswith("_bars")]
+    foreign = [name for name in names if not schemas.table(name).name.endswith("_bars")]
     if foreign:
         raise LakeError(f"{', '.join(foreign)} have no bars: only tables of bars are compacted")
     closed = {

@@ -39,7 +39,7 @@ def load(path: Path) -> dict[str, Feature]:
         sys.path.append(beside)  # the last place to look: no file of the user's hides one of ours
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise FeatureError(f"{path} does not run: {type(error).__name__}: {error}") from error
     found = collect(module)
     if not found:

@@ -131,9 +131,7 @@ class DirectoryFlatFiles:
             When something that is no file has the name of one.
         """
         if not self.root.is_dir():
-            raise ConfigError(
-                f"{self.root} is no folder: name the one that holds us_stocks_sip and the others"
-            )
+            raise ConfigError(f"{self.root} is no folder: name the one that holds us_stocks_sip and so on")
         found = []
         for prefix in prefixes(dataset, start, end):
             for path in (self.root / prefix).rglob("*.csv.gz"):
@@ -165,9 +163,7 @@ class DirectoryFlatFiles:
         except FileNotFoundError as error:
             raise NotPublishedError(f"{file.key} is not in {self.root} any more: list again") from error
         except PermissionError as error:
-            raise BadFileError(
-                f"{file.key} in {self.root} may not be read: allow it, then run again"
-            ) from error
+            raise BadFileError(f"{file.key} in {self.root} may not be read: allow it") from error
         except OSError as error:
             raise VendorUnavailableError(
                 f"{file.key} in {self.root} does not read ({error.strerror}): check its disk, then run again"

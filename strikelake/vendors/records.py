@@ -49,16 +49,18 @@ def _column(rows: list[Mapping[str, Any]], name: str, path: str, dtype: PolarsDa
     steps = path.split(".")
     values = [_value(row, steps) for row in rows]
     kind, known_as = _kind(dtype)
-    # Python's True is a number too; to polars, dictionaries are lists and numbers texts.
-    wrong = [
-        v for v in values if not (v is None or isinstance(v, kind)) or (type(v) is bool) > (kind is bool)
-    ]
+    wrong = [value for value in values if value is not None and not _fits(value, kind)]
     if not wrong:
         try:
             return _series(name, values, dtype)
         except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
             wrong = [value for value in values if value is not None]
     raise VendorError(f"{path} is no {known_as} in {repr(wrong[:3])[:200]}: report it to the vendor")
+
+
+def _fits(value: object, kind: type | tuple[type, ...]) -> bool:
+    """To Python, True is a number too; to polars, dictionaries are lists and numbers are texts."""
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
 def _kind(dtype: PolarsDataType) -> tuple[type | tuple[type, ...], str]:

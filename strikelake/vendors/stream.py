@@ -202,10 +202,8 @@ class _Connection:
             if (await asyncio.wait([work], timeout=_POLL_SECONDS))[0]:
                 return
             if loop.time() > deadline:
-                missing, seconds = _listed(self._unconfirmed), f"{self._patience:g} s"
-                raise VendorUnavailableError(
-                    f"{self._asked.feed} does not answer: {missing} not confirmed in {seconds}"
-                )
+                missing = f"{_listed(self._unconfirmed)} not confirmed in {self._patience:g} s"
+                raise VendorUnavailableError(f"{self._asked.feed} does not answer: {missing}")
         while not (await asyncio.wait([work], timeout=_POLL_SECONDS))[0]:
             now = await asyncio.to_thread(self._clock.now)
             silent_since = max(self._heard_at, _opened(now))

@@ -91,6 +91,7 @@ def test_a_file_published_again_renews_the_sessions_that_see_it(written, lake):
     [
         ("x = 1", "declares no feature: put a function under the decorator"),
         ("import nowhere_at_all", "does not run: ModuleNotFoundError"),
+        ("import sys; sys.exit(3)", "does not run: SystemExit: 3"),
         (
             "from features.feature import feature as f\n@f('own', units='-')\ndef gap(close): return close\n",
             "declares gap, which the catalogue has",

@@ -211,7 +211,7 @@ def test_rows_of_another_date_are_bad_and_a_file_of_them_is_refused():
         (lambda whole: whole[:-8] + b"\0" * 8, "no whole gzip file .*CRC"),
         (lambda whole: whole + b"more", "no whole gzip file"),
         (lambda _: b"<html>503</html>", "no whole gzip file"),
-        (lambda _: b"", "lacks the columns"),
+        (lambda _: b"", "is empty: fetch it again"),
         (lambda _: gzip.compress(b"\0\1\2"), "lacks the columns"),
         (lambda _: gzip.compress(BAR_HEADER.encode()), "has a header and no rows"),
         (lambda _: gzip.compress(f"{BAR_HEADER}\n\n".encode()), "has a header and no rows"),
