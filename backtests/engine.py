@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from strikelake.portfolio import Account
     from strikelake.risk.limits import Denial, Limits
     from strikelake.splits import Split
+    from strikelake.strategy.selection import Sides
     from strikelake.strategy.signals import Signal
 
 
@@ -48,7 +49,7 @@ class Market(Protocol):
         ...
 
     def chain(
-        self, session: Session, quotes: pl.DataFrame, prices: pl.DataFrame, asof: int, solve: pl.Expr
+        self, session: Session, quotes: pl.DataFrame, prices: pl.DataFrame, asof: int, solve: Sides
     ) -> pl.DataFrame:
         """Return the chain at `asof` from the session's quotes and prices, as `decide` wants it.
 

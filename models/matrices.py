@@ -44,12 +44,13 @@ def design_matrix(frame: pl.DataFrame, features: Sequence[str]) -> NDArray[np.fl
         raise ModelError(
             f"The feature frame lacks {', '.join(missing)}: build it with the features of the training."
         )
-    columns = np.empty((len(features), frame.height), dtype=np.float32)
+    chosen = frame[list(features)]
+    if set(chosen.dtypes) != {pl.Float64}:
+        chosen = chosen.cast(pl.Float64)
     with np.errstate(over="ignore"):
-        for column, name in zip(columns, features, strict=True):
-            column[:] = frame[name].cast(pl.Float64).to_numpy()
-    columns[~np.isfinite(columns)] = np.nan
-    return np.ascontiguousarray(columns.T)
+        X = chosen.to_numpy().astype(np.float32, order="C")
+    X[~np.isfinite(X)] = np.nan
+    return X
 
 
 def check_training(X: NDArray[np.float32], y: NDArray[np.int64]) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from strikelake.calendar import Session
     from strikelake.lake.store import Lake
+    from strikelake.strategy.selection import Sides
 
 # 60 sessions of returns lie within this many days, holidays included.
 _CORRELATION_DAYS = timedelta(days=100)
@@ -88,7 +89,7 @@ class LakeMarket:
         return bars.select("available_at", underlying="ticker", price="close").collect()
 
     def chain(
-        self, session: Session, quotes: pl.DataFrame, prices: pl.DataFrame, asof: int, solve: pl.Expr
+        self, session: Session, quotes: pl.DataFrame, prices: pl.DataFrame, asof: int, solve: Sides
     ) -> pl.DataFrame:
         """Return the chain at `asof`, priced with the session's terms."""
         return chain_at(quotes, prices, asof, self.terms(session), solve)

@@ -42,6 +42,8 @@ QUOTE_COLUMNS = {
 }
 """What `chain_at` reads of the vendor's chains."""
 
+_KEPT = tuple(name for name in QUOTE_COLUMNS if name != "ts_ns")
+
 logger = logging.getLogger(__name__)
 
 _THREADS = 2  # that solve the last chain, when nothing else is left to do
@@ -56,7 +58,8 @@ class Observation:
     signals
         Every forecast for this decision.
     chain
-        As `pipelines.chain.chain_at` returns it, of the underlyings that can be entered or are held.
+        As `pipelines.chain.chain_at` returns it, one after the other, of the underlyings that can be entered
+        or are held.
     problems
         What the vendor did not answer.
     """
@@ -116,7 +119,7 @@ def observe(
         watch.lap("quotes")
         chains = [part.result() for part in parts]
     none = pl.DataFrame(schema=QUOTE_COLUMNS)
-    chain = pl.concat(chains or [chain_at(none, prices, asof, plan.terms)]).sort("occ_symbol")
+    chain = pl.concat(chains or [chain_at(none, prices, asof, plan.terms)])
     watch.lap("chain")
     return Observation(signals, chain, tuple(problems))
 
@@ -185,13 +188,14 @@ def _quotes(
         return pl.DataFrame(schema=QUOTE_COLUMNS)
     # An order cannot leave before its quotes are here, so none of these is from the future; one stamped later
     # than now is left as it is, and not used.
-    between = pl.col("ts_ns").is_between(asof, max(asof, desk.clock.now()))
-    known = pl.when(between).then(pl.lit(asof)).otherwise("ts_ns").alias("ts_ns")
-    return found.rename({"quote_ts_ns": "ts_ns"}).with_columns(known).select(*QUOTE_COLUMNS)
+    quoted = found["quote_ts_ns"].alias("ts_ns")
+    between = (quoted >= asof) & (quoted <= max(asof, desk.clock.now()))
+    return pl.DataFrame([quoted.set(between, asof), *(found[name] for name in _KEPT)])
 
 
 def traded_prices(minutes: pl.DataFrame | None) -> pl.DataFrame:
     """Return the closes of today's minute bars as `chain_at` reads them; None gives no rows."""
     if minutes is None:
         return pl.DataFrame(schema={"underlying": pl.String, "available_at": pl.Int64, "price": pl.Float64})
-    return minutes.select("available_at", underlying="ticker", price="close")
+    columns = {"underlying": minutes["ticker"], "available_at": minutes["available_at"]}
+    return pl.DataFrame({**columns, "price": minutes["close"]})

@@ -76,8 +76,10 @@ def predict(scorer: Forecaster, features: pl.DataFrame) -> Prediction:
         If a column is missing.
     """
     known = pl.Series(~np.isnan(design_matrix(features, scorer.features)).all(axis=1), dtype=pl.Boolean)
-    refused = features[["asof", "underlying"]].filter(~known)
-    forecasts = scorer.predict(features.filter(known) if refused.height else features)
+    refused = features[["asof", "underlying"]].clear()
+    if not known.all():  # two queries that a decision seldom needs
+        refused, features = features[["asof", "underlying"]].filter(~known), features.filter(known)
+    forecasts = scorer.predict(features)
     moments = forecasts["asof"].to_list()
     exits = {asof: exit_time(asof, scorer.bar, scorer.horizon) for asof in set(moments)}
     exit_at = pl.Series("exit_at", [exits[asof] for asof in moments], dtype=pl.Int64)

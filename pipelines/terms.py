@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from math import exp
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -14,7 +16,8 @@ from strikelake.pricing.chain import Dividends, Terms
 from strikelake.pricing.rates import years_between
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from datetime import date
 
     from numpy.typing import NDArray
 
@@ -27,9 +30,44 @@ OCC_TAIL = 15
 ROOT = pl.col("occ_symbol").str.head(pl.col("occ_symbol").str.len_chars() - OCC_TAIL).alias("root")
 """The option root: AAPL1 and SPXW are not AAPL and SPX."""
 
-_NS_PER_YEAR = 365 * 24 * 60 * NS_PER_MINUTE
+_YEARS_PER_NS = 1.0 / (365 * 24 * 60 * NS_PER_MINUTE)
+_FRAME = pl.Schema(
+    {
+        "underlying": pl.String,
+        "root": pl.String,
+        "expiration": pl.Date,
+        "settles_ns": pl.Int64,
+        "european": pl.Boolean,
+        "rate": pl.Float64,
+        "series": pl.Int64,
+        "dividends": pl.Int64,
+        "dividends_projected": pl.Int64,
+        "dividend_pv": pl.Float64,
+    }
+)
 _SCHEDULE = pl.Schema({"series": pl.Int64, "years_to_expiration": pl.Float64, "fraction": pl.Float64})
 _MOST_PAID = 0.9  # a dividend of more than this share of the price is no dividend
+
+
+class Payment(NamedTuple):
+    """A dividend ahead: the open of its ex-date (ns UTC), dollars per share, and whether it is announced."""
+
+    ex_ns: int
+    cash: float
+    announced: bool
+
+
+class _Owed(NamedTuple):
+    """A dividend that a series sees: years from it to settlement, share of the price, dollars of today."""
+
+    years: float
+    fraction: float
+    value: float
+    announced: bool
+
+
+Payments: TypeAlias = Mapping[str, Sequence[Payment]]
+"""Dividends by underlying, in the order of their ex-dates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +88,11 @@ class Series:
 
     def plain_terms(self) -> Terms:
         """Return the pricing terms of every series, without carry beside its dividends."""
-        every = np.arange(len(self.frame))
-        return self.terms(every, np.zeros(every.size))
+        rates, european = self.frame["rate"].to_numpy(), self.frame["european"].to_numpy()
+        owed = None
+        if len(self.schedule):
+            owed = Dividends(*(self.schedule[name].to_numpy() for name in _SCHEDULE))
+        return Terms(rates, np.zeros(len(rates)), ~european, owed)
 
     def terms(self, series: NDArray[np.int64], carry: FloatArray) -> Terms:
         """Return pricing terms, one group for each entry of `series` with its carry."""
@@ -71,6 +112,15 @@ class Series:
 def with_root(options: pl.DataFrame) -> pl.DataFrame:
     """Add `ROOT`."""
     return options.with_columns(ROOT)
+
+
+def payments_of(dividends: pl.DataFrame) -> Payments:
+    """Return each underlying's dividends (`pipelines.dividends.EXPECTED`) by their ex-dates."""
+    found: dict[str, list[Payment]] = {}
+    columns = (dividends[name].to_list() for name in ("underlying", "ex_ns", "cash", "announced"))
+    for underlying, *payment in zip(*columns, strict=True):
+        found.setdefault(underlying, []).append(Payment(*payment))
+    return {underlying: sorted(payments) for underlying, payments in found.items()}
 
 
 def series_of(
@@ -97,54 +147,78 @@ def series_of(
         underlying and price: what cash is a fraction of. The fractions of one session are fixed, so that all
         its rows share one solution.
     """
-    frame = options[list(SERIES)].unique().sort(SERIES)
-    settles = [
-        settlement_ns(expiration, root) for root, expiration in frame.select("root", "expiration").rows()
+    listed = options[list(SERIES)].unique().sort(SERIES).rows()
+    prices = dict(spots.select("underlying", "price").iter_rows())
+    return listed_series(listed, session, moment, rate, payments_of(dividends), prices)
+
+
+def listed_series(
+    listed: Sequence[tuple[str, str, date]],
+    session: Session,
+    moment: int,
+    rate: Callable[[float], float],
+    payments: Payments,
+    prices: Mapping[str, float],
+) -> Series:
+    """Return series from their underlyings, roots and expirations, each once and sorted.
+
+    The other parameters are those of `series_of`, by underlying. Here is no query: a live decision makes
+    this for every chain, and each query of a few rows would cost it as much as all of this.
+    """
+    underlyings, roots, expirations = zip(*listed, strict=True) if listed else ((), (), ())
+    settles = [settlement_ns(day, root) for day, root in zip(expirations, roots, strict=True)]
+    days = (max(settled - session.open_ns, 0) / 86_400e9 for settled in settles)
+    rates = _each_once(rate, days)
+    owed = [
+        _owed(payments.get(name, ()), prices.get(name), moment, settled, rate_of)
+        for name, settled, rate_of in zip(underlyings, settles, rates, strict=True)
     ]
-    days = np.maximum(np.array(settles, dtype=np.int64) - session.open_ns, 0) / 86_400e9
-    known = {float(each): rate(float(each)) for each in np.unique(days)}
-    frame = frame.hstack(
-        [
-            pl.Series("settles_ns", settles, dtype=pl.Int64),
-            pl.Series("european", [is_european(name) for name in frame["underlying"]], dtype=pl.Boolean),
-            pl.Series("rate", [known[float(each)] for each in days], dtype=pl.Float64),
-            pl.Series("series", np.arange(frame.height)),
-        ]
+    frame = pl.DataFrame(
+        {
+            "underlying": underlyings,
+            "root": roots,
+            "expiration": expirations,
+            "settles_ns": settles,
+            "european": [is_european(name) for name in underlyings],
+            "rate": rates,
+            "series": range(len(listed)),
+            "dividends": [len(each) for each in owed],
+            "dividends_projected": [sum(not one.announced for one in each) for each in owed],
+            "dividend_pv": [sum((one.value for one in each), 0.0) for each in owed],
+        },
+        schema=_FRAME,
     )
-    if set(dividends["underlying"]).isdisjoint(frame["underlying"]):
-        # Most chains of a decision: joins without rows take a quarter of their time.
-        none = {"dividends": pl.lit(0, pl.Int64), "dividends_projected": pl.lit(0, pl.Int64)}
-        return Series(frame.with_columns(**none, dividend_pv=0.0), pl.DataFrame(schema=_SCHEDULE))
-    schedule = _schedule(frame, moment, dividends, spots)
-    sums = schedule.group_by("series").agg(
-        dividends=pl.len().cast(pl.Int64),
-        dividends_projected=(~pl.col("announced")).sum().cast(pl.Int64),
-        dividend_pv=pl.col("value").sum(),
-    )
-    frame = frame.join(sums, on="series", how="left", maintain_order="left").with_columns(
-        pl.col("dividends", "dividends_projected").fill_null(0), pl.col("dividend_pv").fill_null(0.0)
-    )
-    return Series(frame, schedule.select(*_SCHEDULE))
+    schedule = [(number, one.years, one.fraction) for number, each in enumerate(owed) for one in each]
+    return Series(frame, pl.DataFrame(schedule, schema=_SCHEDULE, orient="row"))
 
 
-def _schedule(frame: pl.DataFrame, moment: int, dividends: pl.DataFrame, spots: pl.DataFrame) -> pl.DataFrame:
-    """Return each series' dividends as fractions of the price just before, which keep the cash's forward.
+def _each_once(rate: Callable[[float], float], days: Iterable[float]) -> list[float]:
+    """Return the rate of each maturity, asked for once."""
+    known: dict[float, float] = {}
+    return [known[each] if each in known else known.setdefault(each, rate(each)) for each in days]
+
+
+def _owed(
+    payments: Sequence[Payment], price: float | None, moment: int, settles: int, rate: float
+) -> list[_Owed]:
+    """Return a series' dividends as fractions of the price just before, which keep the cash's forward.
 
     With F the forward of cash dividends D at times t, F = (S - sum D exp(-r t)) exp(r T), the price after the
     first dividends is P = S - sum D exp(-r t), discounted: each is the fraction by which P falls.
     """
-    owed = (
-        frame.join(dividends.join(spots, on="underlying"), on="underlying")
-        .filter(pl.col("ex_ns") < pl.col("settles_ns"), pl.col("ex_ns") > moment)
-        .sort("series", "ex_ns")
-    )
-    years = (pl.col("ex_ns") - moment) / _NS_PER_YEAR
-    owed = owed.with_columns(value=pl.col("cash") * (-pl.col("rate") * years).exp())
-    before = pl.col("price") - pl.col("value").cum_sum().over("series") + pl.col("value")
-    return owed.with_columns(
-        years_to_expiration=(pl.col("settles_ns") - pl.col("ex_ns")) / _NS_PER_YEAR,
-        fraction=pl.col("value") / before,
-    ).filter(pl.col("fraction").is_between(0.0, _MOST_PAID))
+    found: list[_Owed] = []
+    if price is None:
+        return found
+    paid = 0.0
+    for payment in payments:
+        if moment < payment.ex_ns < settles:
+            value = payment.cash * exp(-rate * ((payment.ex_ns - moment) * _YEARS_PER_NS))
+            paid += value
+            before = price - paid + value
+            if before > 0.0 and value / before <= _MOST_PAID:
+                years = (settles - payment.ex_ns) * _YEARS_PER_NS
+                found.append(_Owed(years, value / before, value, payment.announced))
+    return found
 
 
 def with_series(options: pl.DataFrame, series: Series) -> pl.DataFrame:

@@ -78,11 +78,8 @@ def opening_orders(
     intents: list[OrderIntent] = []
     denials: list[Denial] = []
     wanted = actionable(signals, limits.min_edge)
-    tradable = (
-        tradable_contracts(context.chain, context.day.session.date, (limits.min_dte, limits.max_dte))
-        if wanted
-        else {}
-    )
+    days = limits.min_dte, limits.max_dte
+    tradable = tradable_contracts(context.chain, wanted, context.day.session.date, days)
     for signal in wanted:
         outcome = _check_signal(context, book, signal) or _enter(context, book, tradable, signal)
         if isinstance(outcome, Denial):

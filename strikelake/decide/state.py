@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from strikelake.contracts import MULTIPLIER
 from strikelake.orders import Effect
 from strikelake.risk.halt import marked_equity
@@ -17,6 +15,8 @@ from strikelake.strategy.sizing import unit_cost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    import polars as pl
 
     from strikelake.calendar import Session
     from strikelake.orders import OrderIntent
@@ -86,8 +86,12 @@ def quotes_of_orders(
     """Return the quotes of every leg that is held or being worked, by OCC symbol."""
     trades: list[Holding | OrderIntent] = [*holdings, *working]
     symbols = {leg.occ_symbol for trade in trades for leg in trade.legs}
-    rows = chain[["occ_symbol", "bid_price", "ask_price"]].filter(pl.col("occ_symbol").is_in(sorted(symbols)))
-    return {symbol: Quote(decimal_price(bid), decimal_price(ask)) for symbol, bid, ask in rows.iter_rows()}
+    columns = (chain[name].to_list() for name in ("occ_symbol", "bid_price", "ask_price"))
+    return {
+        symbol: Quote(decimal_price(bid), decimal_price(ask))
+        for symbol, bid, ask in zip(*columns, strict=True)
+        if symbol in symbols
+    }
 
 
 def marked(

@@ -6,12 +6,12 @@ most that can be lost.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
-
-import polars as pl
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from strikelake.contracts import expiry_ns
 from strikelake.orders import Effect, Leg, Side
@@ -19,7 +19,8 @@ from strikelake.strategy.prices import decimal_price
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import date
+
+    import polars as pl
 
     from strikelake.strategy.signals import Signal
 
@@ -30,12 +31,11 @@ SPREAD_LEVEL = 3
 
 _OCC_TAIL = 15
 """Characters of an OCC symbol after its root."""
-_COLUMNS = ("occ_symbol", "expiration", "strike", "bid_price", "ask_price", "quote_ts_ns", "delta")
+_NUMBERS = ("strike", "bid_price", "ask_price", "quote_ts_ns", "delta")
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One contract of the chain.
+class Listed(NamedTuple):
+    """One contract of the chain; a tuple, as a decision makes hundreds and looks at a few.
 
     Attributes
     ----------
@@ -96,18 +96,25 @@ class Structure:
     width: Decimal | None = None
 
 
-Tradable = Mapping[tuple[str, int], pl.DataFrame]
+Sides: TypeAlias = Callable[[str, date], str]
+"""From an underlying and an expiration to the sides that matter: "C", "P", both or none."""
+
+Tradable: TypeAlias = Mapping[tuple[str, int], Sequence[Listed]]
 """Contracts by underlying and direction, as `tradable_contracts` returns them."""
 
 
-def tradable_contracts(chain: pl.DataFrame, today: date, dte: tuple[int, int]) -> Tradable:
-    """Return the contracts that could carry a direction: calls for a rise (+1), puts for a fall (-1).
+def tradable_contracts(
+    chain: pl.DataFrame, signals: Iterable[Signal], today: date, dte: tuple[int, int]
+) -> Tradable:
+    """Return the contracts that could carry the signals: calls for a rise (+1), puts for a fall (-1).
 
     Parameters
     ----------
     chain
         As `pipelines.chain.chain_at` returns it. Adjusted contracts are left out: they do not deliver 100
         shares.
+    signals
+        Those to act on.
     today
         Session of the decision; days to expiration are counted from it.
     dte
@@ -116,27 +123,26 @@ def tradable_contracts(chain: pl.DataFrame, today: date, dte: tuple[int, int]) -
     Returns
     -------
     Mapping
-        Frames by underlying and direction, sorted by expiration and strike; none where nothing is listed.
+        By underlying and direction, sorted by expiration and strike; none where nothing is listed.
     """
-    days = (pl.col("expiration") - pl.lit(today)).dt.total_days()
-    root = pl.col("occ_symbol").str.head(pl.col("occ_symbol").str.len_chars() - _OCC_TAIL)
-    expiries = {day: expiry_ns(day) for day in set(chain["expiration"])}
-    rows = (
-        chain.filter(days.is_between(*dte), ~root.str.contains(r"\d$"))
-        .sort("expiration", "strike", "occ_symbol")
-        .select(
-            "underlying",
-            pl.when(pl.col("option_type") == "C").then(1).otherwise(-1).alias("direction"),
-            *_COLUMNS,
-            pl.col("expiration").replace_strict(expiries, return_dtype=pl.Int64).alias("expires_at"),
-        )
-    )
-    parts = rows.partition_by("underlying", "direction", as_dict=True, include_key=False)
-    return {(str(name), int(direction)): part for (name, direction), part in parts.items()}
+    sides = entry_contracts(signals, today, dte)
+    names, kinds, symbols = (chain[name].to_list() for name in ("underlying", "option_type", "occ_symbol"))
+    days: list[date] = chain["expiration"].to_numpy().tolist()
+    strikes, bids, asks, quoted, deltas = (chain[name].to_list() for name in _NUMBERS)
+    expiries = {day: expiry_ns(day) for day in set(days)}
+    found: dict[tuple[str, int], list[Listed]] = {}
+    for i, (name, kind, symbol, day) in enumerate(zip(names, kinds, symbols, days, strict=True)):
+        if kind in sides(name, day) and not symbol[:-_OCC_TAIL][-1:].isdigit():
+            numbers = strikes[i], bids[i], asks[i], quoted[i], deltas[i]
+            contract = Listed(symbol, day, *numbers, expiries[day])
+            found.setdefault((name, 1 if kind == "C" else -1), []).append(contract)
+    for contracts in found.values():
+        contracts.sort(key=attrgetter("expiration", "strike", "occ_symbol"))
+    return found
 
 
-def entry_contracts(signals: Iterable[Signal], today: date, dte: tuple[int, int]) -> pl.Expr:
-    """Return whether a contract could carry one of the signals: the only ones whose delta is looked at.
+def entry_contracts(signals: Iterable[Signal], today: date, dte: tuple[int, int]) -> Sides:
+    """Return which contracts could carry one of the signals: the only ones whose delta is looked at.
 
     Parameters
     ----------
@@ -144,19 +150,12 @@ def entry_contracts(signals: Iterable[Signal], today: date, dte: tuple[int, int]
         Those to act on.
     today, dte
         As in `tradable_contracts`.
-
-    Returns
-    -------
-    pl.Expr
-        On underlying, option_type and expiration.
     """
-    names: dict[int, list[str]] = {1: [], -1: []}
+    sides: dict[str, str] = {}
     for signal in signals:
-        names[signal.direction].append(signal.underlying)
-    days = (pl.col("expiration") - pl.lit(today)).dt.total_days()
-    call, name = pl.col("option_type") == "C", pl.col("underlying")
-    rises, falls = (name.is_in(names[direction]) for direction in (1, -1))
-    return days.is_between(*dte) & ((call & rises) | (~call & falls))
+        sides[signal.underlying] = sides.get(signal.underlying, "") + ("C" if signal.direction > 0 else "P")
+    first, last = (today + timedelta(days=days) for days in dte)
+    return lambda name, expiration: sides.get(name, "") if first <= expiration <= last else ""
 
 
 def listed(tradable: Tradable, underlying: str, direction: int, exit_at: int) -> list[Listed]:
@@ -164,8 +163,7 @@ def listed(tradable: Tradable, underlying: str, direction: int, exit_at: int) ->
 
     Contracts that stop trading by `exit_at` (ns UTC), the planned exit, are left out.
     """
-    rows = tradable.get((underlying, direction))
-    found = [] if rows is None else [Listed(*row) for row in rows.iter_rows()]
+    found = tradable.get((underlying, direction), ())
     return [contract for contract in found if contract.expires_at > exit_at]
 
 

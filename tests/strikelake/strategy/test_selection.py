@@ -7,6 +7,7 @@ import pytest
 from strikelake.calendar import session
 from strikelake.strategy.selection import by_delta, debit_spreads, long_option, tradable_contracts
 from strikelake.strategy.selection import listed as listed_on
+from strikelake.strategy.signals import Signal
 
 TODAY = date(2025, 1, 14)
 NEAR, FAR = date(2025, 1, 24), date(2025, 2, 21)
@@ -32,7 +33,8 @@ def chain(*rows):
 
 
 def listed(rows, underlying, direction, today, exit_at, dte):
-    return listed_on(tradable_contracts(rows, today, dte), underlying, direction, exit_at)
+    signals = [Signal(1, underlying, 2, 0.5 + 0.4 * direction)]
+    return listed_on(tradable_contracts(rows, signals, today, dte), underlying, direction, exit_at)
 
 
 def strikes(contracts):
