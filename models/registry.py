@@ -225,10 +225,10 @@ class Registry:
         except (
             Exception
         ) as error:  # the store's library's: SQLAlchemy, Alembic, a driver that is not installed
-            why = next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]
+            where, why = _shown(self.tracking_uri), str(error).strip().splitlines() or [type(error).__name__]
             raise ModelError(
-                f"MLflow cannot be used at {_shown(self.tracking_uri)} ({_shown(why)}): check tracking.uri, and "
-                "that what it names is there, runs and is no newer than this MLflow"
+                f"MLflow cannot be used at {where} ({_shown(why[0])[:300]}): check tracking.uri, "
+                "and that what it names is there, runs and is no newer than this MLflow"
             ) from error
         return client
 
