@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from flows.settings import Settings
 
 # A server that fails ends, which is seen at once: this is for a machine that is cold and loaded.
-_START_SECONDS = 300.0
+_START_SECONDS = 600.0
 _ANSWER_SECONDS = 10.0
 _STOP_SECONDS = 10.0
 
@@ -254,7 +254,7 @@ def wait_for(url: str, child: subprocess.Popen[bytes], log: Path) -> None:
     Raises
     ------
     ServiceError
-        When the process ends first or five minutes pass; names its log and the last line of it.
+        When the process ends first or ten minutes pass; names its log and the last line of it.
     """
     deadline = time.monotonic() + _START_SECONDS
     while child.poll() is None and time.monotonic() < deadline:

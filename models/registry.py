@@ -8,6 +8,7 @@ address of the whole process.
 
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from models.flavours import log_model, save_native, save_onnx
 from models.records import pages, record, record_metrics
 from models.scoring import Scorer, load_scorer
 from models.versions import FORECASTS_FILE, Candidate, Lineage, ModelVersion, data_versions, lineage_from_tags
-from strikelake.errors import NoChampionError
+from strikelake.errors import ModelError, NoChampionError
 
 CHAMPION = "champion"
 _SQLITE = "sqlite:///"
@@ -198,7 +199,7 @@ class Registry:
 
     def _champion(self) -> tuple[Any, Any]:
         nobody = NoChampionError(
-            f"Model {self.model_name} has no champion in {self.tracking_uri}: run `strikelake train`."
+            f"Model {self.model_name} has no champion in {_shown(self.tracking_uri)}: run `strikelake train`."
         )
         database = _database(self.tracking_uri)
         if database is not None and not database.exists():
@@ -214,10 +215,22 @@ class Registry:
             raise nobody from error
 
     def _client(self) -> Any:
+        """Return a client whose store has answered once; a ModelError says why one does not."""
         database = _database(self.tracking_uri)
         if database is not None:
             database.parent.mkdir(parents=True, exist_ok=True)
-        return _open_client(self.tracking_uri)
+        try:
+            client = _open_client(self.tracking_uri)
+            client.get_experiment_by_name(self.experiment)
+        except (
+            Exception
+        ) as error:  # the store's library's: SQLAlchemy, Alembic, a driver that is not installed
+            where, why = _shown(self.tracking_uri), str(error).strip().splitlines() or [type(error).__name__]
+            raise ModelError(
+                f"MLflow cannot be used at {where} ({_shown(why[0])[:300]}): check tracking.uri, "
+                "and that what it names is there, runs and is no newer than this MLflow"
+            ) from error
+        return client
 
     def _experiment_id(self, client: Any) -> str:
         found = client.get_experiment_by_name(self.experiment)
@@ -233,6 +246,8 @@ def _open_client(tracking_uri: str) -> Any:
     # MLflow takes these from the environment only; who sets them otherwise is obeyed.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    # A server that is busy is asked for half a minute; as shipped, one that is gone is for more than four.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
     with warnings.catch_warnings():
         # About MLflow's own chat types, on import; nothing a caller could change.
         warnings.filterwarnings("ignore", 'Field name "schema" in "JsonSchemaSpec" shadows', UserWarning)
@@ -241,6 +256,11 @@ def _open_client(tracking_uri: str) -> Any:
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     return MlflowClient(tracking_uri, tracking_uri)
+
+
+def _shown(text: str) -> str:
+    """Return a URI, or a text with one in it, without its user and password."""
+    return re.sub(r"//[^/@]*@", "//…@", text)
 
 
 def _database(tracking_uri: str) -> Path | None:

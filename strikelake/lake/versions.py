@@ -26,6 +26,7 @@ from strikelake.errors import LakeError
 from strikelake.lake.packing import file_name, is_packed, packing
 from strikelake.lake.staging import Staged, write_options
 from strikelake.lake.storage import unwritable
+from strikelake.schemas import tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -41,6 +42,7 @@ _ENTRY = re.compile(r"\d{20}\.json")
 _FILES = pl.Schema({"path": pl.String, "date": pl.Date, "rows": pl.Int64, "size": pl.Int64})
 # Every commit claims this name in the log. Delta itself lets two writers add the same new date side by side.
 _WRITER = "strikelake"
+_NEWER = "Unsupported minimum"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def load(place: Place, version: int | None = None) -> DeltaTable:
     Raises
     ------
     LakeError
-        When the table has no such version, or its log does not read.
+        When the table has no such version, its log does not read, or a newer Strikelake wrote it.
     """
     name = place.uri.rsplit("/", 1)[-1]
     try:
@@ -101,9 +103,22 @@ def load(place: Place, version: int | None = None) -> DeltaTable:
             if version in removed(place):
                 raise LakeError(f"version {version} of {name} was vacuumed: read one that was kept")
             log.load_as_version(version)
+        _refuse_newer(name, {field.name for field in log.schema().fields})
     except (DeltaError, OSError) as error:
-        raise LakeError(f"the Delta log in {place.uri} does not read: {error}; restore a backup") from error
+        why = " ".join(str(error).split("Backtrace")[0].split())[:300]
+        remedy = "a newer program wrote it: update Strikelake" if _NEWER in why else "restore a backup"
+        raise LakeError(f"the Delta log in {place.uri} does not read: {why}; {remedy}") from error
     return log
+
+
+def _refuse_newer(name: str, found: set[str]) -> None:
+    """Refuse a table with columns beside ours: what its rows say could not be read in full."""
+    unknown = found - set(tables()[name].columns)
+    if unknown:
+        raise LakeError(
+            f"{name} has columns that this version does not know ({', '.join(sorted(unknown))}): "
+            "a newer one wrote it: update Strikelake"
+        )
 
 
 def entry(version: int) -> str:

@@ -32,7 +32,7 @@ _API_KEY, _BASIC_KEY, _BUSINESS_KEY = "sandbox-data", "sandbox-basic", "sandbox-
 _BROKER_KEY = "sandbox-broker"
 _BROKER_SECRET = "sandbox-broker-secret"  # noqa: S105 - the local broker's own
 # A server that fails ends at once, and is reported at once: this is for a machine that is cold and loaded.
-_START_SECONDS = 300.0
+_START_SECONDS = 600.0
 _STOP_SECONDS = 10.0
 
 

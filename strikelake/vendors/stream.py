@@ -187,8 +187,7 @@ class _Connection:
                 raise
             raise VendorUnavailableError(f"the connection broke ({error})") from error
         finally:
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
+            await _end(work)
             if client.websocket is not None:
                 # A cancelled client leaves its connection open.
                 await client.close()
@@ -255,6 +254,14 @@ class _Connection:
         self._heard_at = await asyncio.to_thread(self._clock.now)
         if self._memory.reason and self._heard_at > self._gap_start:
             self._give(Gap(self._gap_start, self._heard_at, self._memory.reason))
+
+
+async def _end(work: asyncio.Future[None]) -> None:
+    """Cancel the client until it has ended: what it waits with forgets a cancel that comes with an event."""
+    while not work.done():
+        work.cancel()
+        await asyncio.wait([work], timeout=_POLL_SECONDS)
+    await asyncio.gather(work, return_exceptions=True)
 
 
 def _patience(asked: Subscription, failures: int) -> float:

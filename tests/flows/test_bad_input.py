@@ -2,6 +2,7 @@
 
 import sys
 
+import polars as pl
 import pytest
 
 from flows import cli, settings
@@ -87,6 +88,23 @@ def test_a_place_that_cannot_be_used_is_one_line(run, monkeypatch):
     monkeypatch.setattr(settings, "load", refuse)
     said = "error: /somewhere cannot be used (Permission denied): check that it is there and may be read"
     assert run("lake", "status") == (1, f"{said} and written")
+
+
+def test_a_damaged_file_of_the_lake_is_one_line(run, monkeypatch, tmp_path_factory):
+    file = tmp_path_factory.mktemp("lake") / "part-1.parquet"
+    file.write_bytes(b"no parquet")
+    monkeypatch.setattr(settings, "load", lambda: pl.scan_parquet(file).collect())
+    for _ in range(2):
+        code, said = run("lake", "status")
+        assert (code, said.startswith("error: a file of the lake does not read (")) == (1, True)
+        assert said.endswith("`strikelake lake verify` names all such")
+        file.unlink(missing_ok=True)  # what is gone is told alike
+
+
+def test_what_is_no_file_of_anybodys_is_not_hidden(run, monkeypatch):
+    monkeypatch.setattr(settings, "load", lambda: {}["nothing"])
+    with pytest.raises(KeyError):
+        run("lake", "status")
 
 
 def test_a_list_in_a_variable_is_json(monkeypatch):

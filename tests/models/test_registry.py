@@ -4,6 +4,7 @@ Tests import MLflow where they use it, after the registry has: importing it warn
 """
 
 import json
+import sqlite3
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from models.export import export
 from models.kinds import KINDS, fit
 from models.registry import Registry
 from models.versions import Candidate, Lineage
-from strikelake.errors import NoChampionError
+from strikelake.errors import ModelError, NoChampionError
 
 
 @pytest.fixture(scope="module")
@@ -235,3 +236,24 @@ def test_a_run_takes_any_number_of_features(registry, candidates, training):
     many = Lineage(tuple(f"a_rather_long_feature_name_{i:04}" for i in range(600)), "30m", 2, {}, "0.1.0")
     version = registry.register(training[0], candidates["boosted"], many)
     assert version.lineage == many
+
+
+def test_a_store_that_cannot_be_used_is_one_line_without_a_password(tmp_path):
+    (tmp_path / "mlflow.db").write_bytes(b"no database" * 1_000)
+    newer = sqlite3.connect(tmp_path / "newer.db")
+    newer.execute("create table alembic_version as select 'ffffffffffff' as version_num")
+    newer.commit()
+    newer.close()
+    stores = {
+        f"sqlite:///{tmp_path}/mlflow.db": "file is not a database",
+        f"sqlite:///{tmp_path}/newer.db": "Can't locate revision",
+        "nothing://me:hush@127.0.0.1/mlflow": "unsupported URI",
+    }
+    for uri, why in stores.items():
+        registry = Registry(uri, str(tmp_path / "artifacts"), "research", "direction")
+        with pytest.raises(ModelError, match=why) as caught:
+            registry.champion_info()
+        said = str(caught.value)
+        assert said.startswith("MLflow cannot be used at ")
+        assert "check tracking.uri" in said
+        assert ("\n" in said, "hush" in said) == (False, False)

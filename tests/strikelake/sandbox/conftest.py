@@ -203,16 +203,20 @@ class Heard:
 
     def _work(self):
         async def main():
-            self.loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+            self.loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+            work, stopped = map(asyncio.ensure_future, (self.client.connect(self._hear), self._stop.wait()))
             self._started.set()
-            try:
-                await self.client.connect(self._hear)
-            finally:
-                await self.client.close()
+            await asyncio.wait([work, stopped], return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+            while not work.done():  # the client's wait_for forgets a cancel that comes with an event
+                work.cancel()
+                await asyncio.wait([work], timeout=0.1)
+            await self.client.close()
+            if not work.cancelled():
+                await work
 
         try:
-            with suppress(asyncio.CancelledError):
-                asyncio.run(main())
+            asyncio.run(main())
         except Exception as error:  # noqa: BLE001 - the test says which it expects
             self.error = error
 
@@ -274,7 +278,7 @@ class Heard:
     def close(self):
         self._started.wait()
         with suppress(RuntimeError):  # the loop is closed: it has ended
-            self.loop.call_soon_threadsafe(self._task.cancel)
+            self.loop.call_soon_threadsafe(self._stop.set)
         self.until(lambda: self.ended)
 
 

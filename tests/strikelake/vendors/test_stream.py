@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from threading import Event, Thread
 
+import massive
 import pytest
 
 from strikelake.calendar import NS_PER_MINUTE, NS_PER_SECOND, et_ns
@@ -161,6 +162,34 @@ def test_silence_while_the_market_is_open_ends_the_connection(listener, fault, o
         heard.until(lambda: heard.bars == [opened + 4 * NS_PER_MINUTE])
     assert heard.gaps[0].reason == "no event for 240 s of an open market"
     assert heard.gaps[0].end_ns == opened + 4 * NS_PER_MINUTE
+
+
+def test_a_client_that_forgets_a_cancel_is_cancelled_again(sandbox, monkeypatch):
+    """As Python 3.11's wait_for does when an event comes at the same moment."""
+    connected = asyncio.Event()
+
+    class Forgetful:
+        websocket = None
+
+        def __init__(self, **_):
+            pass
+
+        async def connect(self, _):
+            connected.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(3600)
+            await asyncio.sleep(3600)
+
+    async def main():
+        subscription = Subscription("key", "stocks", ("AM.SPY",))
+        work = asyncio.ensure_future(listen(subscription, SandboxClock(sandbox.clock_url), print))
+        await connected.wait()
+        work.cancel()
+        await asyncio.wait([work], timeout=30)
+        return work.cancelled()
+
+    monkeypatch.setattr(massive, "WebSocketClient", Forgetful)
+    assert asyncio.run(main())
 
 
 def test_silence_outside_the_session_is_none(opened):
