@@ -70,16 +70,17 @@ _SHORT = 256
 
 def runs(*keys: pl.Series | IntArray) -> Series:
     """Return the runs of rows whose keys are all equal to those of the row before."""
-    found = [_changes(key) for key in keys]
-    ends = np.array([0, len(keys[0])])
-    return Series(np.unique(np.concatenate((*found, ends))))
+    rows = len(keys[0])
+    if not rows:
+        return Series(np.array([0]))
+    first, *others = (_changes(key) for key in keys)
+    found = np.union1d(first, np.concatenate(others)) if others else first
+    return Series(np.concatenate(([0], found, [rows])))
 
 
 def _changes(key: pl.Series | IntArray) -> IntArray:
     """Return the rows whose key is another than that of the row before."""
     changed = key[1:] != key[:-1]
-    if not changed.any():
-        return np.empty(0, dtype=np.int64)
     return np.flatnonzero(changed if isinstance(changed, np.ndarray) else changed.to_numpy()) + 1
 
 

@@ -1,4 +1,4 @@
-"""A decision rehearsed before the session, so that the first real one pays no import and no first call."""
+"""A decision rehearsed just before it is made, so that no real one pays for what was not used for a while."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from strikelake.pricing import european
 from strikelake.pricing.options import Options
 from strikelake.pricing.rates import years_between
 from strikelake.pricing.warm import compile_kernels
-from strikelake.strategy.signals import Signal, decision_times, exit_time
+from strikelake.strategy.signals import Signal, exit_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,8 +40,11 @@ _SPREAD = 1.01
 _CERTAIN = 0.99
 
 
-def rehearse(day: Session, account: Account, scorer: Forecaster, plan: SessionPlan) -> None:
-    """Go through the session's first decision on made-up prices, up to the orders, and forget them.
+def rehearse(asof: int, day: Session, account: Account, scorer: Forecaster, plan: SessionPlan) -> None:
+    """Go through the decision at `asof` on made-up prices, up to the orders, and forget them.
+
+    Before the session this pays imports and first calls; before each decision it brings back what half an hour
+    of waiting has driven out of the processor's caches, a fifth of a decision's time.
 
     Nothing is asked, written or sent. The moment, the calendar's years, the history and the number of
     underlyings are the real ones, and every underlying gets a signal and a chain. What would stop each
@@ -49,7 +52,6 @@ def rehearse(day: Session, account: Account, scorer: Forecaster, plan: SessionPl
     """
     # What is made up below may need fewer kernels than the market will: those of dividends, say.
     compile_kernels()
-    asof = decision_times(day)[0]
     minutes = _minutes(day, asof, plan)
     features = live_features(
         plan.history_bars, minutes, plan.facts, asof, bar=scorer.bar, names=scorer.features

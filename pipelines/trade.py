@@ -96,15 +96,17 @@ def run_session(desk: TradingDesk, plan: SessionPlan) -> SessionReport:
         When the broker cannot be asked at the start, or at the end, when the books would stay open.
     """
     books = _open_books(desk, plan)
+    moments = decision_times(books.day)
     try:
-        rehearse(books.day, books.account, desk.scorer, plan)
-        for asof in decision_times(books.day):
+        rehearse(moments[0], books.day, books.account, desk.scorer, plan)
+        for asof in moments:
             if desk.clock.now() > asof + MAX_LATENESS_NS:
                 books.problem(f"the decision of {iso(asof)} is over: skipped")
                 continue
             desk.market_data.prepare(list(plan.underlyings), books.day.open_ns, asof)
             desk.clock.sleep_until(asof - WITHDRAWAL_NS)
             if _prepare(asof, desk, books):
+                rehearse(asof, books.day, books.account, desk.scorer, plan)
                 desk.clock.sleep_until(asof)
                 with undisturbed():
                     _decide_and_send(asof, desk, plan, books)

@@ -19,6 +19,7 @@ from strikelake.decide import decide
 from strikelake.portfolio import Account
 from strikelake.risk.limits import RiskRules, limits_for
 from strikelake.risk.tiers import Tier, TrainingPlan
+from strikelake.strategy.signals import decision_times
 
 NAMES = ("BRK.B", "SPY", "TSLA")
 ACCOUNT = Account("A1", Decimal(10**6), Decimal(10**6), Decimal(10**6), 3)
@@ -44,7 +45,8 @@ def _plan(day, **other):
 
 # The second is a half day; the third has expirations and a horizon in the next year.
 @pytest.mark.parametrize("day", [date(2025, 3, 3), date(2025, 7, 3), date(2025, 12, 31)])
-def test_every_underlying_comes_to_an_order(day, monkeypatch):
+@pytest.mark.parametrize("place", [0, -1])
+def test_every_underlying_comes_to_an_order(day, place, monkeypatch):
     decisions = []
 
     def remember(*given):
@@ -53,8 +55,10 @@ def test_every_underlying_comes_to_an_order(day, monkeypatch):
 
     monkeypatch.setattr(rehearsal, "decide", remember)
 
-    rehearse(session(day), ACCOUNT, Even(), _plan(day))
+    asof = decision_times(session(day))[place]
+    rehearse(asof, session(day), ACCOUNT, Even(), _plan(day))
 
     (decision,) = decisions
+    assert {asof} == {intent.asof for intent in decision.intents}
     assert sorted(intent.underlying for intent in decision.intents) == list(NAMES)
     assert decision.denials == ()

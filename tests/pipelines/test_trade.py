@@ -36,6 +36,7 @@ from strikelake.pricing import european
 from strikelake.pricing.options import Options
 from strikelake.risk.limits import Limits
 from strikelake.splits import Split
+from strikelake.strategy.signals import WITHDRAWAL_NS, decision_times
 
 DAY = date(2025, 3, 3)
 SPOTS = {"SPY": 590.0, "IWM": 210.0}
@@ -249,6 +250,20 @@ def test_a_session_without_signals_trades_nothing(floor: Floor) -> None:
         at("10:30") - 5 * NS_PER_SECOND,
     ]
     assert floor.clock.slept[-1] == at("16:00")
+
+
+def test_every_decision_is_rehearsed_between_its_books_and_its_moment(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rehearsed = []
+    monkeypatch.setattr(
+        "pipelines.trade.rehearse", lambda asof, *_: rehearsed.append((floor.clock.now(), asof))
+    )
+    floor.run()
+
+    moments = decision_times(session(DAY))
+    before_each = [(moment - WITHDRAWAL_NS, moment) for moment in moments]
+    assert rehearsed == [(at("09:00"), at("10:00")), *before_each]
 
 
 @pytest.mark.parametrize(("age_seconds", "orders"), [(-1, 2), (-2, 2), (-3, 0)])
