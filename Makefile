@@ -14,10 +14,13 @@ help: ## list the recipes
 setup: .venv/.ready ## create .venv with everything pinned in requirements.lock
 
 .venv/.ready: pyproject.toml requirements.lock
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Strikelake needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -n "$(PYTHON)" || { echo "there is no python3 on the PATH: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Strikelake needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ": make $(MAKECMDGOALS) PYTHON=/path/to/python3.11")'
+	@# A venv without pip is what a Python without ensurepip leaves behind: --clear makes it anew.
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
+	@echo "installing into .venv: some minutes and gigabytes, once" >&2
 	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev]'
-	touch $@
+	@touch $@
 
 demo: setup ## the whole line on the embedded local market: no keys, no network
 	$(BIN)/strikelake demo

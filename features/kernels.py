@@ -100,7 +100,7 @@ def above_mean(values: FloatArray, width: int) -> FloatArray:
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(entry=False, error_model="numpy")
 def _sum(row: FloatArray, width: int, part: FloatArray, room: FloatArray) -> None:
     """Add up each window of a row.
 
@@ -123,7 +123,7 @@ def _sum(row: FloatArray, width: int, part: FloatArray, room: FloatArray) -> Non
         span *= 2
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(entry=False, error_model="numpy")
 def _add(early: FloatArray, late: FloatArray, found: FloatArray) -> None:
     for place in range(len(early)):
         found[place] = early[place] + late[place]
@@ -163,7 +163,7 @@ def place_between(values: FloatArray, lows: FloatArray, highs: FloatArray, width
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(entry=False, error_model="numpy")
 def _least(row: FloatArray, width: int, sign: float, part: FloatArray, room: FloatArray) -> None:
     """Find the least of each window of a row, as `least` does.
 
@@ -185,7 +185,7 @@ def _least(row: FloatArray, width: int, sign: float, part: FloatArray, room: Flo
         part[place] = sign * part[place] if part[place] > -np.inf else np.nan
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(entry=False, error_model="numpy")
 def _lesser(early: FloatArray, late: FloatArray, found: FloatArray) -> None:
     for place in range(len(early)):
         one, other = early[place], late[place]
@@ -225,7 +225,7 @@ def z_scores(values: FloatArray, width: int, rounding: float) -> FloatArray:
     return found
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(entry=False, error_model="numpy")
 def _moments(
     row: FloatArray, width: int, rounding: float, total: FloatArray, square: FloatArray, room: FloatArray
 ) -> None:
@@ -261,7 +261,7 @@ def _moments(
         square[place] = deviation if deviation > rounding * abs(total[place]) else np.nan
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(entry=False, error_model="numpy")
 def _merge(
     total: FloatArray, square: FloatArray, part: FloatArray, around: FloatArray, own: float, other: float
 ) -> None:
@@ -274,7 +274,7 @@ def _merge(
         total[place] += part[place]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(entry=False, error_model="numpy")
 def _double(level: FloatArray, around: FloatArray, total: FloatArray, square: FloatArray, span: int) -> None:
     """Make windows twice as wide: sums, and squared distances from the mean."""
     count = len(total)
@@ -287,7 +287,7 @@ def _double(level: FloatArray, around: FloatArray, total: FloatArray, square: Fl
         total[place] = early[place] + late[place]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(entry=False, error_model="numpy")
 def _before_the_first(length: int, width: int) -> tuple[FloatArray, FloatArray]:
     """Return room for a value a row, NaN before the first whole window, and its part for whole windows."""
     found = np.empty(length)

@@ -45,6 +45,7 @@ app.command()(surface)
 app.add_typer(audit_app, name="audit")
 
 _LEAST_SESSIONS = 40  # of a demo: the first 17 warm features up, and no tree splits the rows of a few days
+_MIB_A_SESSION = 8  # of a demo: its files, twice
 FlatFilesOption = Annotated[
     Path | None,
     typer.Option("--flat-files", metavar="DIR", help="Read a folder in the vendor's layout instead of S3."),
@@ -86,6 +87,13 @@ def main() -> None:
             raise
         _say(problem)
         sys.exit(1)
+    except OSError as error:
+        from flows.room import advice
+
+        if (told := advice(error)) is None:
+            raise
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red]error:[/red] {_escape(told)}")
+        sys.exit(1)
     except KeyboardInterrupt:
         Console(stderr=True).print("interrupted")
         sys.exit(130)
@@ -114,12 +122,14 @@ def demo(
 
       strikelake demo --seed 11
     """
-    from flows import kernels, local_market
+    from flows import kernels, local_market, room
     from flows.runtime import prefect_api
     from flows.settings import load
 
     settings = load()
     market, began = settings.path("data/demo/market"), time.perf_counter()
+    # A second demo takes the place of the first.
+    room.demand(market.parent, 0 if market.exists() else sessions * _MIB_A_SESSION * room.MIB)
     with (
         kernels.compiled_aside(settings, "data/demo/kernels.log"),
         prefect_api(settings, home="data/demo/prefect", verbose=verbose) as ready,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
-import tempfile
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from flows import room
 from flows.services import reachable
 from flows.settings import Settings, home, load
 from strikelake.errors import ConfigError, VendorError
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-_GIB = 2**30
+_GIB = 1_024 * room.MIB
 _ENOUGH_DISK = 20 * _GIB
 _LITTLE_DISK = 2 * _GIB
 _OLDEST_PYTHON = (3, 11)
@@ -155,13 +154,11 @@ def _disk(settings: Settings) -> Check:
     if "://" in settings.lake.root:
         return _bucket(settings)
     root = settings.path(settings.lake.root)
-    nearest = next(folder for folder in (root, *root.parents) if folder.is_dir())
     try:
-        with tempfile.TemporaryFile(dir=nearest):
-            free = shutil.disk_usage(nearest).free
+        free = room.free(root)
     except OSError as error:
-        remedy = f"make {nearest} writable, or move the lake with STRIKELAKE_LAKE__ROOT"
-        return Check("disk", Status.FAILURE, f"cannot write {nearest}: {error.strerror}", remedy)
+        remedy = f"make {error.filename} writable, or move the lake with STRIKELAKE_LAKE__ROOT"
+        return Check("disk", Status.FAILURE, f"cannot write {error.filename}: {error.strerror}", remedy)
     found = f"{free / _GIB:.0f} GiB free for {root}"
     if free < _LITTLE_DISK:
         return Check("disk", Status.FAILURE, found, "free some, or move the lake with STRIKELAKE_LAKE__ROOT")

@@ -40,7 +40,8 @@ def prefect_api(settings: Settings, *, home: str, verbose: bool = False) -> Iter
     url = os.environ.get("PREFECT_API_URL", _SERVED)
     with ExitStack() as stack:
         ready = _at_once
-        if not answers(f"{url}/health"):
+        # A development server that has a page for every address is none of Prefect's.
+        if not answers(f"{url}/health", b"true"):
             folder = settings.path(home)
             server = stack.enter_context(starting_prefect(folder))
             url, ready = server.url, server.ready

@@ -228,11 +228,14 @@ def deploy(project: Path, environment: Mapping[str, str]) -> None:
             raise ServiceError(f"`prefect {' '.join(arguments)}` failed: {' '.join(last)}")
 
 
-def answers(url: str) -> bool:
-    """Return whether a GET of `url` succeeds within ten seconds; where nobody listens, it fails at once."""
+def answers(url: str, body: bytes = b"") -> bool:
+    """Return whether a GET of `url` succeeds within ten seconds, with this body where one is given.
+
+    Where nobody listens, it fails at once.
+    """
     try:
         with urllib.request.urlopen(url, timeout=_ANSWER_SECONDS) as response:  # noqa: S310 - http on loopback or configured endpoints
-            return bool(response.status < 400)  # noqa: PLR2004 - HTTP
+            return bool(response.status < 400 and response.read(1_000).startswith(body))  # noqa: PLR2004 - HTTP
     except (OSError, ValueError):
         return False
 

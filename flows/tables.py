@@ -12,6 +12,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
+    from decimal import Decimal
 
     from rich.console import RenderableType
 
@@ -172,15 +173,15 @@ def _measured(report: Backtested) -> Iterator[tuple[str, str]]:
     yield "win rate", _share(metrics.win_rate)
     yield "profit factor", _number(metrics.profit_factor)
     yield "trades", f"{metrics.trades:,}"
-    yield "fees", f"${metrics.fees:,.2f}"
+    yield "fees", _dollars(metrics.fees)
 
 
 def _traded(report: SessionReport) -> Iterator[tuple[str, str]]:
     yield "decisions, signals", f"{report.decisions}, {report.signals}"
     yield "orders filled", f"{report.fills} of {sum(report.orders.values())}"
     yield "refused", _counted(report.denials)
-    yield "P&L", f"${report.marked:,.2f} ({report.realised:,.2f} realised before fees)"
-    yield "equity", f"${report.opening_equity:,.2f} → ${report.closing_equity:,.2f}"
+    yield "P&L", f"{_dollars(report.marked)} ({_dollars(report.realised)} realised before fees)"
+    yield "equity", f"{_dollars(report.opening_equity)} → {_dollars(report.closing_equity)}"
     median, worst = report.latency_percentile(0.5), report.latency_percentile(0.99)
     if median is not None and worst is not None:
         yield "bars to order", f"p50 {median:.0f} ms, p99 {worst:.0f} ms"
@@ -197,14 +198,17 @@ def _counted(counts: Mapping[str, int]) -> str:
 
 
 def empty(*columns: str) -> Table:
-    """Return an empty table; a column that starts with > is aligned to the right."""
+    """Return an empty table; a column that starts with > is aligned to the right.
+
+    What does not fit is seen to be cut, as 2,329,017 cut to 2,329,0 would not be.
+    """
     table = Table(box=box.SIMPLE_HEAD, caption_justify="left")
     for index, column in enumerate(columns):
         right = column.startswith(">")
         table.add_column(
             column.removeprefix(">"),
             justify="right" if right else "left",
-            overflow="fold",
+            overflow="ellipsis" if right or index == 0 else "fold",
             no_wrap=right or index == 0,
         )
     return table
@@ -212,6 +216,10 @@ def empty(*columns: str) -> Table:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
+
+
+def _dollars(value: float | Decimal) -> str:
+    return f"{'-' if value < 0 else ''}${abs(value):,.2f}"
 
 
 def _share(value: float | None) -> str:

@@ -85,10 +85,13 @@ def surface(view: SurfaceView) -> Iterator[RenderableType]:
     for name, text in view.texts().items():
         table.add_row(name, text)
     yield table
-    table = empty(
-        "expiration", "root", ">days", ">ATM", ">skew", ">contracts", ">error of fit", ">calendar gap", ""
-    )
-    for row in view.smiles.sort("years").iter_rows(named=True):
+    rows = view.smiles.sort("years").rows(named=True)
+    # Columns that say the same of every smile would push the numbers out of a narrow terminal.
+    rooted = any(row["root"] != view.underlying for row in rows)
+    failed = any(row["status"] != "fitted" for row in rows)
+    roots, told = ("root",) if rooted else (), ("",) if failed else ()
+    table = empty("expiration", *roots, ">days", ">ATM", ">skew", ">contracts", ">error", ">gap", *told)
+    for row in rows:
         numbers = (
             "–" if value is None else form.format(value)
             for value, form in (
@@ -99,9 +102,11 @@ def surface(view: SurfaceView) -> Iterator[RenderableType]:
                 (row["calendar_gap"], "{:.1e}" if row["calendar_gap"] else "none"),
             )
         )
-        told = "" if row["status"] == "fitted" else row["status"].replace("_", " ")
+        status = "" if row["status"] == "fitted" else row["status"].replace("_", " ")
         days = f"{row['years'] * 365.0:.1f}"
-        table.add_row(str(row["expiration"]), row["root"], days, *numbers, told)
+        root = (row["root"],) if rooted else ()
+        table.add_row(str(row["expiration"]), *root, days, *numbers, *((status,) if failed else ()))
+    table.caption = "error: of the fit; gap: how far a smile dips below the one before it"
     yield table
     if view.fitted:
         yield view.arbitrage()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from strikelake.fused import fma
-from strikelake.pricing.elementary import clip, exp, finite, inlined, ln, loop, select, sqrt, wide
+from strikelake.pricing.elementary import clip, exp, finite, inlined, ln, loop, part, select, sqrt, wide
 from strikelake.pricing.normalised import first_guess, householder
 from strikelake.pricing.premium_kernels import (
     BOND,
@@ -104,7 +104,7 @@ def _start_row(put: Any, rate: Any, carry: Any, tick: Any, cap: Any, market: Any
     return status, v, dollars, s, time, bond, stock, clip(start, LOWEST, cap)
 
 
-@loop
+@part
 def normalise(put: bool, rate: float, carry: float, tick: float, cap: float, block: Any, state: Any) -> None:
     """Turn dollars into shares of the scale and write each row's status, or its starting volatility.
 

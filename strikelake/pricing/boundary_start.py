@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from strikelake.fused import fma
-from strikelake.pricing.elementary import exp, inlined, ln, loop, normal, select, sqrt, wide
+from strikelake.pricing.elementary import exp, inlined, ln, normal, part, select, sqrt, wide
 
 CLOSE = 1.3
 """Yield over rate, above 1, below which QD+ and Newton's first step lead astray."""
@@ -88,7 +88,7 @@ def _discounts(rate: Any, carry: Any, years: Any) -> Any:
     return bond, exp(-carry * years), select(small > 1e-5, rate / (1.0 - bond), short)
 
 
-@loop
+@part
 def start_boundary(rate: float, carry: float, ln_limit: float, years: Any, vols: Any, h: Any) -> None:
     """Write H for pairs of a time to expiration and a volatility; all (m,)."""
     wide()
@@ -122,7 +122,7 @@ def start_boundary(rate: float, carry: float, ln_limit: float, years: Any, vols:
         h[i] = level * level
 
 
-@loop
+@part
 def limit_at_expiration(rate: float, carry: float) -> float:
     """Return ln(X), X = min(1, r / q): where the boundary ends."""
     return log(rate / carry) if carry > rate else 0.0

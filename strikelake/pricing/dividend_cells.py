@@ -8,28 +8,28 @@ from typing import Any
 import numpy as np
 
 from strikelake.pricing.american_kernels import LOWEST
-from strikelake.pricing.elementary import loop
+from strikelake.pricing.elementary import part
 from strikelake.pricing.statuses import LOOK_AGAIN
 
 _WIDTH = 1.922  # in the logarithm, from the lowest volatility on; from 0.14 to 0.96 lie most smiles of shares
 _MARGIN = 0.15  # how far outside its cell a volatility is looked for; a lane is then a third
 
 
-@loop
+@part
 def bracket(seat: int) -> Any:
     """Return the logarithms of the volatilities between which a cell's rows are searched."""
     bottom = log(LOWEST) + seat * _WIDTH
     return bottom - _MARGIN, bottom + _WIDTH + _MARGIN
 
 
-@loop
+@part
 def edges(seat: int) -> Any:
     """Return the volatilities that a cell is between."""
     bottom = log(LOWEST) + seat * _WIDTH
     return exp(bottom), exp(bottom + _WIDTH)
 
 
-@loop
+@part
 def seats(vol: Any) -> Any:
     """Return the numbers of the cells, counted from the lowest, that volatilities lie in."""
     seats = np.empty(vol.size, np.int64)
@@ -38,7 +38,7 @@ def seats(vol: Any) -> Any:
     return seats
 
 
-@loop
+@part
 def highest(state: Any, seats: Any) -> int:
     """Return the highest cell of rows that wait; -1 where none does."""
     most = -1
@@ -48,7 +48,7 @@ def highest(state: Any, seats: Any) -> int:
     return most
 
 
-@loop
+@part
 def members(seat: int, state: Any, seats: Any) -> Any:
     """Return the places of the rows that wait for a cell."""
     place = np.empty(state.size, np.int64)

@@ -17,7 +17,7 @@ import numpy as np
 
 from strikelake.pricing.american_kernels import COLUMNS, LOWEST, SCALE, VALUE, normalise
 from strikelake.pricing.dividend_cells import bracket, edges, highest, members, seats
-from strikelake.pricing.elementary import loop
+from strikelake.pricing.elementary import loop, part
 from strikelake.pricing.grid_kernels import POINTS
 from strikelake.pricing.lanes import LANES
 from strikelake.pricing.premium_grid import MOMENTS, fill_tables, place_row, rho_at, value_at
@@ -68,7 +68,7 @@ def dividend_tasks(
         _analyse_task(given, rows, task, terms, quotes, limits, found, memory)
 
 
-@loop
+@part
 def _analyse_task(
     given: bool, rows: Any, task: int, terms: Any, quotes: Any, limits: Any, found: Any, memory: Any
 ) -> None:
@@ -103,7 +103,7 @@ def _analyse_task(
             _write_reason(given, rows[i], NOT_CONVERGED, found)
 
 
-@loop
+@part
 def _gather(rows: Any, quotes: Any, block: Any) -> None:
     """Copy what `normalise` reads."""
     for i in range(rows.size):
@@ -112,7 +112,7 @@ def _gather(rows: Any, quotes: Any, block: Any) -> None:
         block[SCALE, i], block[YEARS, i] = quotes.strike[row], quotes.years[row]
 
 
-@loop
+@part
 def _take_given(rows: Any, vol: Any, block: Any, state: Any) -> None:
     """Put given volatilities in place of the starts."""
     for i in range(rows.size):
@@ -123,7 +123,7 @@ def _take_given(rows: Any, vol: Any, block: Any, state: Any) -> None:
             block[VOL, i] = max(at, LOWEST) if known else 1.0
 
 
-@loop
+@part
 def _refuse(rows: Any, market: Any, owed: Any, quotes: Any, state: Any) -> None:
     """Mark prices below what exercising on a date known beforehand is sure to be worth: around an ex-date."""
     side, rate, carry, _ = market
@@ -142,7 +142,7 @@ def _refuse(rows: Any, market: Any, owed: Any, quotes: Any, state: Any) -> None:
                     state[i] = BELOW_INTRINSIC
 
 
-@loop
+@part
 def _write_reasons(given: bool, rows: Any, state: Any, found: Any) -> None:
     """Write the rows for which there is nothing to be found."""
     for i in range(rows.size):
@@ -150,7 +150,7 @@ def _write_reasons(given: bool, rows: Any, state: Any, found: Any) -> None:
             _write_reason(given, rows[i], state[i], found)
 
 
-@loop
+@part
 def _write_reason(given: bool, row: int, status: int, found: Any) -> None:
     """Write a row that has no number, and why."""
     found.code[row] = status
@@ -160,7 +160,7 @@ def _write_reason(given: bool, row: int, status: int, found: Any) -> None:
     found.vega[row], found.theta[row], found.rho[row] = np.nan, np.nan, np.nan
 
 
-@loop
+@part
 def _search(
     given: bool, rows: Any, waiting: Any, cell: Any, quotes: Any, places: Any, memory: Any, found: Any
 ) -> None:
@@ -189,7 +189,7 @@ def _search(
         _write(given, row, state[i], vol, placed, cell, memory, quotes, found)
 
 
-@loop
+@part
 def _newton(
     cap: float, side: float, placed: Any, wanted: float, start: float, reach: Any, memory: Any
 ) -> Any:
@@ -209,7 +209,7 @@ def _newton(
     return low, ABOVE_CAP if low > cap else LOOK_AGAIN
 
 
-@loop
+@part
 def _write(
     given: bool,
     row: int,

@@ -38,12 +38,17 @@ if TYPE_CHECKING:
 
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a small function into whatever loop calls it; division by zero gives infinity and no branch."""
-    return njit(forceinline=True, error_model="numpy")(function)
+    return njit(entry=False, forceinline=True, error_model="numpy")(function)
 
 
 def loop(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function that Python calls with whole columns; it lets other threads run."""
     return njit(nogil=True, cache=True, error_model="numpy")(function)
+
+
+def part(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function that only loops and their parts call: once in each of them, and not by itself."""
+    return njit(entry=False, error_model="numpy")(function)
 
 
 def merged(function: Callable[..., Any]) -> Callable[..., Any]:

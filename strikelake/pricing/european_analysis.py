@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from strikelake.fused import fma
-from strikelake.pricing.elementary import clip, finite, growth, ln_from, loop, near, select, sqrt, wide
+from strikelake.pricing.elementary import clip, finite, growth, ln_from, loop, near, part, select, sqrt, wide
 from strikelake.pricing.european_kernels import PLAIN, slopes
 from strikelake.pricing.normalised import dollars, first_guess, householder
 from strikelake.pricing.statuses import (
@@ -39,7 +39,7 @@ _ROUNDING = 1e-16
 _LARGE, _SMALL = 1e150, 1e-150  # products of two are normal numbers
 
 
-@loop
+@part
 def _normalise(
     price: Any, sign: Any, spot: Any, strike: Any, years: Any, rate: Any, carry: Any, block: Any
 ) -> None:
@@ -72,7 +72,7 @@ def _normalise(
         value[i] = select(good, left, np.nan)
 
 
-@loop
+@part
 def _start(rows: int, block: Any) -> None:
     """Write s to a few parts in ten billion, where it is below 1."""
     f, k, geometric, x, value = block[_HELD], block[_OWED], block[_GEOMETRIC], block[_X], block[_LEFT]
@@ -85,7 +85,7 @@ def _start(rows: int, block: Any) -> None:
         found[i] = fma(s, clip(householder(x[i], s, per_price), -0.5, 1.0), s)
 
 
-@loop
+@part
 def _refine(rows: int, block: Any) -> None:
     """Take Halley's step, and everything along with it by its own slope; that it is small shows s right."""
     f, k, geometric, x, value = block[_HELD], block[_OWED], block[_GEOMETRIC], block[_X], block[_LEFT]
@@ -105,7 +105,7 @@ def _refine(rows: int, block: Any) -> None:
         state[i] = select(sure, SOLVED, state[i])
 
 
-@loop
+@part
 def _judge(
     spot: Any, years: Any, tick: float, cap: float, block: Any, code: Any, vol: Any, error: Any
 ) -> None:
@@ -125,7 +125,7 @@ def _judge(
         error[i] = select(now == SOLVED, 0.5 * tick * per_vega[i] * found, np.nan)
 
 
-@loop
+@part
 def _slopes(
     sign: Any,
     years: Any,

@@ -36,7 +36,7 @@ import numpy as np
 from strikelake.fused import fma
 from strikelake.pricing.boundary_nodes import VOLS
 from strikelake.pricing.boundary_start import CLOSE, limit_at_expiration, start_boundary
-from strikelake.pricing.elementary import exp, inlined, ln, loop, merged, normal, select, sqrt, wide
+from strikelake.pricing.elementary import exp, inlined, ln, merged, normal, part, select, sqrt, wide
 
 _FEWEST, _MOST, _LAST = 2, 24, 2
 _SETTLED = 0.05  # change of ln(B) in standard deviations; the last rounds make a twentieth of it or less
@@ -45,7 +45,7 @@ _CALM = 2.0  # volatility over drift per root of time above which FP-A settles
 _S, _DRIFT, _N1, _DENSITY1, _N2, _DENSITY2 = range(6)
 
 
-@loop
+@part
 def _weigh(
     rate: float, carry: float, longest: float, years: Any, vols: Any, nodes: Any, weighed: Any
 ) -> None:
@@ -77,7 +77,7 @@ def _weigh(
             density2[i] = grown_rate * smooth
 
 
-@loop
+@part
 def _integrals(weighed: Any, inner: Any, h: Any, spread: Any, top: Any, bottom: Any) -> None:
     """Write the integrals of N and D, times r and q, for each pair.
 
@@ -120,7 +120,7 @@ def _image(level: Any, s: Any, drift: Any, smooth: Any, top: Any, bottom: Any) -
     return n / d, (n_slope - d_slope * n / d) / d
 
 
-@loop
+@part
 def _round(
     rate: float,
     carry: float,

@@ -34,7 +34,7 @@ from typing import Any
 
 import numpy as np
 
-from strikelake.pricing.elementary import loop, sqrt, wide
+from strikelake.pricing.elementary import part, sqrt, wide
 from strikelake.pricing.lanes import LANES, fused, load, splat, store, times, where_above
 
 POINTS, STEPS = 299, 120
@@ -58,7 +58,7 @@ _SAME = 1e-10  # of the time: two dates so near are one
 _NEVER = -1.0  # less than any value over the strike
 
 
-@loop
+@part
 def _weigh(theta: float, dt: float, rate: float, years: float, drift: Any, weights: Any) -> None:
     """Write what a step multiplies with: the row before, three points, and the row below; (5, LANES)."""
     diffusion = 0.5 * dt / (STEP * STEP * years)
@@ -72,7 +72,7 @@ def _weigh(theta: float, dt: float, rate: float, years: float, drift: Any, weigh
         weights[_HERE, k] = (1.0 - explicit * lost) * pivot
 
 
-@loop
+@part
 def _advance(left: float, weights: Any, least: Any, ends: Any, state: Any) -> None:
     """Move the three systems one step back in time, in place.
 
@@ -110,7 +110,7 @@ def _advance(left: float, weights: Any, least: Any, ends: Any, state: Any) -> No
         store(sooner, i, c)
 
 
-@loop
+@part
 def _pay(left: float, moved: Any, least: Any, before: Any, state: Any) -> None:
     """Put an ex-date: what holds just before is what holds at the spot that is left, or exercise."""
     for kind in range(3):
@@ -146,7 +146,7 @@ def _pay(left: float, moved: Any, least: Any, before: Any, state: Any) -> None:
             sooner[i, k] = left + waits * (sooner[i, k] - left)
 
 
-@loop
+@part
 def _hold(side: float, left: float, decay: Any, spot: Any, held: Any, ends: Any) -> None:
     """Move what is held at the low end by a step, or a dividend, and write what it is worth.
 
@@ -167,7 +167,7 @@ def _hold(side: float, left: float, decay: Any, spot: Any, held: Any, ends: Any)
         ends[_SOONER, k] = american[_BOND, k] * american[_LEFT, k]
 
 
-@loop
+@part
 def solve_grid(
     side: float,
     rate: float,
@@ -226,7 +226,7 @@ def solve_grid(
             done += 1
 
 
-@loop
+@part
 def _march(
     market: Any, now: float, stop: float, drift: Any, spot: Any, least: Any, low: Any, state: Any
 ) -> None:

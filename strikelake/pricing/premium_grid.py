@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from strikelake.fused import fma
-from strikelake.pricing.elementary import inlined, loop, normal
+from strikelake.pricing.elementary import inlined, normal, part
 from strikelake.pricing.grid_kernels import POINTS, PREMIUM, REACH, SOONER, STEP, solve_grid
 from strikelake.pricing.lanes import LANES, fused, load, splat, store
 
@@ -28,7 +28,7 @@ _VALUE, _SLOPE, _BEND = range(3)
 _OUTSIDE = REACH - 2.0 * STEP  # farther out there are not four points around a row
 
 
-@loop
+@part
 def fill_tables(market: Any, owed: Any, reach: Any, tables: Any) -> None:
     """Solve a cell's grid.
 
@@ -137,7 +137,7 @@ def place_row(market: Any, spot: Any, years: Any, reach: Any) -> Any:
     return log(spot), spot, years, scalar_sqrt(years), bond, stock, log(stock / bond), (whole, moment - whole)
 
 
-@loop
+@part
 def value_at(side: float, row: Any, vol: float, reach: Any, tables: Any, work: Any) -> Any:
     """Return V / K, delta, gamma K and vega / K of a row; `work` is (3, LANES)."""
     _, spot, _, root, bond, stock, ln_forward, moment = row
@@ -165,7 +165,7 @@ def value_at(side: float, row: Any, vol: float, reach: Any, tables: Any, work: A
     return value, delta, gamma, vega
 
 
-@loop
+@part
 def rho_at(side: float, row: Any, vol: float, found: Any, reach: Any, tables: Any, work: Any) -> Any:
     """Return rho / K of a row (`grid_kernels` says how) from its value and delta."""
     _, spot, years, _, _, _, _, moment = row

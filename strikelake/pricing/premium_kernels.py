@@ -20,6 +20,7 @@ from strikelake.pricing.elementary import (
     ln,
     loop,
     normal,
+    part,
     power_series,
     select,
     sqrt,
@@ -120,7 +121,7 @@ def _wanted_step(at: Any, u: Any, u_slope: Any, left: Any, sought: Any, vega: An
     return gap, change, select(sunk, u_slope, vega) > 0.0, sunk
 
 
-@loop
+@part
 def _newton(table: Any, low: float, high: float, block: Any, first: int, last: int) -> None:
     """Move each volatility once: Newton's step, or the middle of what is left of its bracket."""
     wide()
@@ -187,7 +188,7 @@ def _in_dollars(put: Any, terms: Any, scale: Any, x: Any, vol: Any, found: Any) 
     return dollars, slope, bend, scale * sway, kept * decay, scale * by_rate
 
 
-@loop
+@part
 def _slopes(put: bool, given: bool, terms: Any, table: Any, block: Any, first: int, last: int) -> None:
     """Write the slopes of some rows of one cell, as `slopes` says."""
     wide()

@@ -26,7 +26,7 @@ import numpy as np
 from strikelake.fused import fma
 from strikelake.pricing.boundary_nodes import FAR, FEW_U, FEW_VOL, POWERS_U, POWERS_VOL, VOLS
 from strikelake.pricing.boundary_start import limit_at_expiration
-from strikelake.pricing.elementary import exp, ln, loop, merged, normal, select, sqrt, wide
+from strikelake.pricing.elementary import exp, ln, loop, merged, normal, part, select, sqrt, wide
 from strikelake.pricing.exercise_boundary import solve_boundary
 
 LN_LOW, PER_WIDTH, LN_LIMIT, LN_LONGEST, PER_SPAN, DISTANCE = range(6)
@@ -45,7 +45,7 @@ _TINY = 1e-8  # rate times years below which the premium is no more than roundin
 _NOTHING = -690.0  # a logarithm whose exponential is
 
 
-@loop
+@part
 def _levels(ln_limit: float, from_nodes: Any, h: Any, levels: Any) -> None:
     """Write ln(B) where `from_nodes` (p, n + 1) interpolates to, for each volatility; (p, VOLS)."""
     for j in range(levels.shape[0]):
@@ -58,7 +58,7 @@ def _levels(ln_limit: float, from_nodes: Any, h: Any, levels: Any) -> None:
             levels[j, i] = ln_limit - sqrt(select(levels[j, i] > 0.0, levels[j, i], 0.0))
 
 
-@loop
+@part
 def _interpolate(shares: Any, chebyshev: Any, from_nodes: Any) -> None:
     """Write the weights that interpolate H to shares of the solved time; (p, n + 1)."""
     for j in range(shares.size):
@@ -72,7 +72,7 @@ def _interpolate(shares: Any, chebyshev: Any, from_nodes: Any) -> None:
             before, basis = basis, (z if k == 0 else 2.0 * z * basis - before)
 
 
-@loop
+@part
 def _ln_premiums(
     rate: float, carry: float, years: float, nodes: Any, levels: Any, vols: Any, ln_spots: Any, values: Any
 ) -> None:
@@ -100,7 +100,7 @@ def _ln_premiums(
         flat[i] = ln(select(flat[i] > 1e-300, flat[i], 1e-300))
 
 
-@loop
+@part
 def _multiply(matrix: Any, vector: Any, product: Any) -> None:
     """Write the product of a matrix and a vector."""
     for a in range(matrix.shape[0]):
@@ -110,7 +110,7 @@ def _multiply(matrix: Any, vector: Any, product: Any) -> None:
         product[a] = total
 
 
-@loop
+@part
 def _to_surface(to_u: Any, to_vol: Any, values: Any, base: Any, unit: float, coefficients: Any) -> None:
     """Write coefficients of powers of u and of the place of the volatility, from (values - base) / unit."""
     row = np.empty(VOLS)
@@ -123,7 +123,7 @@ def _to_surface(to_u: Any, to_vol: Any, values: Any, base: Any, unit: float, coe
         _multiply(to_vol, row, coefficients[a * to_vol.shape[0] : (a + 1) * to_vol.shape[0]])
 
 
-@loop
+@part
 def _place(ln_limit: float, years: float, distance: Any, vols: Any, deviations: Any, ln_spots: Any) -> None:
     """Write the logarithms of the spots some deviations above the boundary, which is `distance` below X."""
     root = scalar_sqrt(years)

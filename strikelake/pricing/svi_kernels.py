@@ -36,7 +36,7 @@ _NORMAL_MAD = 0.6745  # median absolute deviation of a normal variable
 _ENOUGH = 1e-7
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(entry=False, error_model="numpy")
 def raw(a: float, b: float, rho: float, m: float, sigma: float, k: float) -> tuple[float, float, float]:
     """Return total variance and its first two derivatives at log-moneyness k."""
     x = k - m
@@ -54,7 +54,7 @@ def durrleman(a: float, b: float, rho: float, m: float, sigma: float, k: float) 
     return tilt * tilt - 0.25 * slope * slope * (1.0 / w + 0.25) + 0.5 * bend
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(entry=False, error_model="numpy")
 def least_g(a: float, b: float, rho: float, m: float, sigma: float, span: float, points: int) -> float:
     """Return the least g on an even grid over [-span, span] and on points around m, where the slice bends.
 
@@ -68,7 +68,7 @@ def least_g(a: float, b: float, rho: float, m: float, sigma: float, span: float,
     return least
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(entry=False, error_model="numpy")
 def _inner(k: FloatArray, w: FloatArray, weight: FloatArray, m: float, sigma: float, out: FloatArray) -> None:
     """Write the best (a, u, v) for given (m, sigma): every face of the box is tried."""
     s0 = s1 = s2 = s11 = s12 = s22 = t0 = t1 = t2 = 0.0
@@ -110,7 +110,7 @@ def _inner(k: FloatArray, w: FloatArray, weight: FloatArray, m: float, sigma: fl
             out[0], out[1], out[2] = (t0 - s1 * u - s2 * v) / s0, u, v
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(entry=False, error_model="numpy")
 def _blended(
     a: float, b: float, rho: float, m: float, sigma: float, level: float, span: float, points: int
 ) -> tuple[float, float]:
@@ -127,7 +127,7 @@ def _blended(
     return a + high * (level - a), (1.0 - high) * b
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(entry=False, error_model="numpy")
 def _candidate(
     k: FloatArray, w: FloatArray, weight: FloatArray, m: float, sigma: float, span: float, out: FloatArray
 ) -> float:
@@ -146,7 +146,7 @@ def _candidate(
     return error
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(entry=False, error_model="numpy")
 def _moved(
     k: FloatArray,
     w: FloatArray,
@@ -163,7 +163,7 @@ def _moved(
     return m, log_sigma, _candidate(k, w, weight, m, np.exp(log_sigma), span, np.empty(5))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(entry=False, error_model="numpy")
 def _search(
     k: FloatArray, w: FloatArray, weight: FloatArray, box: FloatArray, span: float, out: FloatArray
 ) -> float:
@@ -202,7 +202,7 @@ def _search(
     return _candidate(k, w, weight, x[best, 0], np.exp(x[best, 1]), span, out)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(entry=False, error_model="numpy")
 def _start(k: FloatArray, w: FloatArray, weight: FloatArray, box: FloatArray, out: FloatArray) -> None:
     """Write the best slice of a coarse grid of (m, sigma), arbitrage not looked at."""
     least, trial = np.inf, np.empty(5)
@@ -217,7 +217,7 @@ def _start(k: FloatArray, w: FloatArray, weight: FloatArray, box: FloatArray, ou
                     out[p] = trial[p]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(entry=False, error_model="numpy")
 def _middle(values: FloatArray) -> float:
     """Return the median, the upper one of two."""
     ordered = values.copy()
@@ -230,7 +230,7 @@ def _middle(values: FloatArray) -> float:
     return float(ordered[len(ordered) // 2])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(entry=False, error_model="numpy")
 def _without_outliers(k: FloatArray, w: FloatArray, weight: FloatArray, fitted: FloatArray) -> FloatArray:
     """Return the weights with those of contracts far from the slice lowered, after Huber."""
     gaps = np.empty(len(k))

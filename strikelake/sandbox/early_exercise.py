@@ -104,7 +104,7 @@ def solve(
     _keep(value, table, 0)
 
 
-@njit(**_JIT)
+@njit(entry=False, error_model="numpy")
 def _keep(value: Floats, table: Floats, moment: int) -> None:
     """Store what early exercise is worth."""
     for i in range(NODES):
@@ -112,7 +112,7 @@ def _keep(value: Floats, table: Floats, moment: int) -> None:
             table[moment, i, lane] = value[0, i, lane] - value[1, i, lane]
 
 
-@njit(**_JIT)
+@njit(entry=False, error_model="numpy")
 def _factor(
     rate: float, years: float, size: float, theta: float, sign: float, vols: Floats, work: Floats
 ) -> None:
@@ -140,7 +140,7 @@ def _factor(
             inverse[i, lane] = 1.0 / (pivot - product * inverse[i - way, lane])
 
 
-@njit(**_JIT)
+@njit(entry=False, error_model="numpy")
 def _step(
     sign: float, discount: float, held: Floats, value: Floats, payoff: Floats, spots: Floats, work: Floats
 ) -> None:
@@ -173,7 +173,7 @@ def _step(
                 now[i, lane] = max(found, floor * payoff[i, lane])
 
 
-@njit(**_JIT)
+@njit(entry=False, error_model="numpy")
 def _go_ex(
     sign: float,
     fraction: float,

@@ -267,7 +267,7 @@ def _value_rows(
             h -= 1
 
 
-@njit(**_JIT)
+@njit(entry=False, error_model="numpy")
 def _value(
     given: tuple[float, float, float, float, float], left: float, numbers: Floats, tables: Floats
 ) -> tuple[float, float, float]:

@@ -149,7 +149,7 @@ def parse_lines(  # noqa: C901, PLR0912, PLR0915 - one loop: what is handed betw
     return at, rows, known, odds, lines, unwanted
 
 
-@njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
+@njit(entry=False, error_model="numpy", forceinline=True)
 def _field_end(base: int, at: int, quoted: bool, last: bool) -> int:  # noqa: FBT001 - compiled
     """Return where the next field begins, or _ODD when this one does not end here."""
     if quoted:
@@ -161,7 +161,7 @@ def _field_end(base: int, at: int, quoted: bool, last: bool) -> int:  # noqa: FB
     return at + 1 if byte_at(base, at) == (_LINE_FEED if last else _COMMA) else _ODD
 
 
-@njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
+@njit(entry=False, error_model="numpy", forceinline=True)
 def _whole(base: int, at: int) -> tuple[int, Any]:
     """Read digits; 19 of them may overflow, which shows as a negative number."""
     begin, value = at, np.int64(0)
@@ -180,7 +180,7 @@ def _whole(base: int, at: int) -> tuple[int, Any]:
     return (at + size if value >= 0 else _ODD), value
 
 
-@njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
+@njit(entry=False, error_model="numpy", forceinline=True)
 def _decimal(base: int, at: int) -> tuple[int, Any]:
     """Read digits with at most one point; NaN where that is not the whole truth.
 
@@ -215,7 +215,7 @@ def _decimal(base: int, at: int) -> tuple[int, Any]:
     return at, (value / _POWERS[places] if places else np.float64(value))
 
 
-@njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
+@njit(entry=False, error_model="numpy", forceinline=True)
 def _same(base: int, at: int, before: int, size: int) -> int:
     """Return where the ticker of the last run ends here, or _ODD when it is another one."""
     if size == 0:
@@ -230,7 +230,7 @@ def _same(base: int, at: int, before: int, size: int) -> int:
     return at + size if byte_at(base, at + size) in (_COMMA, _QUOTE, _LINE_FEED, _RETURN) else _ODD
 
 
-@njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
+@njit(entry=False, error_model="numpy", forceinline=True)
 def _ticker(base: int, at: int, letters: Bytes, option: bool) -> int:  # noqa: FBT001 - compiled
     """Return where a well-formed ticker ends, or _ODD."""
     end = at
@@ -240,7 +240,7 @@ def _ticker(base: int, at: int, letters: Bytes, option: bool) -> int:  # noqa: F
     return end if well_formed else _ODD
 
 
-@njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
+@njit(entry=False, error_model="numpy", forceinline=True)
 def _text(base: int, at: int, quoted: bool) -> int:  # noqa: FBT001 - compiled
     """Return where a field of any text ends; a quote that does not end it makes the line odd later."""
     while True:

@@ -56,13 +56,13 @@ _ZEROS, _POINTS = np.uint64(0x3030303030303030), np.uint64(0x2E2E2E2E2E2E2E2E)
 _TENS = 10 ** np.arange(9)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
+@njit(entry=False, error_model="numpy", forceinline=True)
 def low_bytes(count: int) -> Any:
     """Return a mask of the first bytes of a word, fewer than eight."""
     return (np.uint64(1) << np.uint64(8 * count)) - np.uint64(1)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
+@njit(entry=False, error_model="numpy", forceinline=True)
 def field_size(word: Any) -> Any:
     """Return how many of eight bytes come before the first that is below a point: commas, quotes, line ends.
 
@@ -72,7 +72,7 @@ def field_size(word: Any) -> Any:
     return trailing_zeros(ends) >> 3 if ends else 8
 
 
-@njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
+@njit(entry=False, error_model="numpy", forceinline=True)
 def short_number(word: Any, size: int) -> tuple[Any, int, int]:
     """Read the first bytes of a word, fewer than eight, as digits with at most one point.
 
@@ -97,13 +97,13 @@ def short_number(word: Any, size: int) -> tuple[Any, int, int]:
     return (eight_digits(word), digits, places) if are_digits(word) else (0, 0, 0)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
+@njit(entry=False, error_model="numpy", forceinline=True)
 def ten_to(power: int) -> Any:
     """Return a power of ten, up to the eighth."""
     return _TENS[power]
 
 
-@njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
+@njit(entry=False, error_model="numpy", forceinline=True)
 def are_digits(word: Any) -> Any:
     """Return whether eight bytes are all digits."""
     high, carry = np.uint64(0xF0F0F0F0F0F0F0F0), np.uint64(0x0606060606060606)
@@ -111,7 +111,7 @@ def are_digits(word: Any) -> Any:
     return (word & high) == digits and ((word + carry) & high) == digits
 
 
-@njit(nogil=True, cache=True, error_model="numpy", forceinline=True)
+@njit(entry=False, error_model="numpy", forceinline=True)
 def eight_digits(word: Any) -> Any:
     """Return the number that eight bytes of digits spell: pairs, fours and eights of them at once."""
     word = ((word & np.uint64(0x0F0F0F0F0F0F0F0F)) * np.uint64(2_561)) >> np.uint64(8)

@@ -20,7 +20,7 @@ _TAIL = 15
 _FEBRUARY = 2
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(entry=False, error_model="numpy")
 def is_occ(base: int, at: int, end: int) -> bool:
     """Return whether text is an OCC symbol with a date that exists and a strike above zero."""
     at, day = _root(base, at), end - _TAIL
@@ -45,7 +45,7 @@ def is_occ(base: int, at: int, end: int) -> bool:
     return 1 <= month <= 12 and 1 <= date <= days and digits_of(base, end - 8, 8) > 0  # noqa: PLR2004 - months
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(entry=False, error_model="numpy")
 def is_wanted(base: int, at: int, end: int, roots: Bytes, last_expiration: int) -> bool:
     """Return whether a symbol expires by a YYMMDD and has one of the roots; no roots are all of them.
 
@@ -98,7 +98,7 @@ def copy_strings(text: Bytes, at: Wholes, size: Wholes, offsets: NDArray[np.int3
         offsets[row + 1] = end
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(entry=False, error_model="numpy")
 def digits_of(base: int, at: int, count: int) -> int:
     """Return a number of a fixed count of digits."""
     value = 0
@@ -107,13 +107,13 @@ def digits_of(base: int, at: int, count: int) -> int:
     return value
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(entry=False, error_model="numpy")
 def date_of(base: int, at: int) -> tuple[int, int, int]:
     """Return year, month and day of YYMMDD in this century."""
     return 2000 + digits_of(base, at, 2), digits_of(base, at + 2, 2), digits_of(base, at + 4, 2)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(entry=False, error_model="numpy")
 def _root(base: int, at: int) -> int:
     """Return where the root is: behind the vendor's O:."""
     return at + 2 if byte_at(base, at) == _O and byte_at(base, at + 1) == _COLON else at

@@ -1,7 +1,7 @@
 import sys
 from collections import namedtuple
 
-from flows import doctor
+from flows import doctor, room
 from flows.doctor import Status
 
 
@@ -56,12 +56,12 @@ def test_a_lake_that_cannot_be_written_fails(monkeypatch, tmp_path):
     def refuse(**_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(doctor.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(room.tempfile, "TemporaryFile", refuse)
     check = find("disk")
     assert (check.status, "STRIKELAKE_LAKE__ROOT" in check.remedy) == (Status.FAILURE, True)
 
 
 def test_a_full_disk_fails(monkeypatch):
     usage = namedtuple("usage", "free")  # noqa: PYI024 - stands for shutil's own named tuple
-    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: usage(2**20))
+    monkeypatch.setattr(room.shutil, "disk_usage", lambda _: usage(2**20))
     assert find("disk").status is Status.FAILURE

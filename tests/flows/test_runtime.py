@@ -28,7 +28,7 @@ def test_a_private_server_is_waited_for_when_a_flow_needs_it(settings, monkeypat
         yield SimpleNamespace(url="http://127.0.0.1:1/api", ready=lambda: told.append("answers"))
         told.append("ends")
 
-    monkeypatch.setattr(runtime, "answers", lambda _: False)
+    monkeypatch.setattr(runtime, "answers", lambda *_: False)
     monkeypatch.setattr(runtime, "starting_prefect", starting)
     with runtime.prefect_api(settings, home="private") as ready:
         told.append("other work")
@@ -41,9 +41,9 @@ def test_a_private_server_is_waited_for_when_a_flow_needs_it(settings, monkeypat
 def test_a_server_that_is_there_is_used(settings, monkeypatch):
     asked = []
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:4200/api")
-    monkeypatch.setattr(runtime, "answers", lambda url: asked.append(url) or True)
+    monkeypatch.setattr(runtime, "answers", lambda *asks: asked.append(asks) or True)
     with runtime.prefect_api(settings, home="private") as ready:
         ready()
         assert os.environ["PREFECT_API_URL"] == "http://127.0.0.1:4200/api"
         assert os.environ["PREFECT_HOME"] == "before"
-    assert asked == ["http://127.0.0.1:4200/api/health"]
+    assert asked == [("http://127.0.0.1:4200/api/health", b"true")]

@@ -4,7 +4,9 @@ import subprocess
 import sys
 import urllib.request
 from datetime import datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -62,6 +64,24 @@ def test_a_server_that_never_answers_is_told_from_one_that_ended(tmp_path, monke
         pytest.raises(ServiceError, match=r"no answer from http://127.0.0.1:9/ for 0 s: it printed nothing"),
     ):
         services.wait_for("http://127.0.0.1:9/", child, log)
+
+
+def test_a_server_with_a_page_for_every_address_is_told_from_one_that_is_well():
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>")
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Page) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/api/health"
+        assert services.answers(url)
+        assert not services.answers(url, b"true")
+        server.shutdown()
 
 
 def test_a_taken_port_is_refused_by_name(tmp_path):

@@ -120,6 +120,14 @@ def test_a_surface_says_that_it_crosses(run, lake, tmp_path):
     assert "calendar gap" in page
 
 
+def test_smiles_fit_a_narrow_terminal(run, lake, tmp_path):
+    arguments = ("XYZ", "--date", DAY, "--lake", lake.root, "-o", tmp_path / "page")
+    _, lines, said = run("surface", *arguments, columns=80)
+    assert "…" not in said
+    assert max(map(len, lines[:-1])) <= 80
+    assert all(expiration in said for expiration in ("2025-04-17", "2025-05-16", "2025-06-20"))
+
+
 def test_the_check_shows_how_the_vendor_values(run, lake, tmp_path):
     code, lines, said = run("analytics", "check", "--lake", lake.root, "-o", tmp_path / "page")
     assert code == 0

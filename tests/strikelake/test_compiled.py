@@ -44,6 +44,42 @@ def _double(x):
     return x + x
 
 
+_part = njit(entry=False)(_double)
+
+
+@njit(cache=True)
+def _whole(x):
+    return _part(x) + 1.0
+
+
+def test_a_part_runs_in_its_callers_and_nowhere_else():
+    with pytest.raises(TypeError, match="_double is compiled into its callers alone"):
+        _part(2.0)
+    assert _whole(2.0) == 5.0
+    # Now there is code of its own, without a way in.
+    with pytest.raises(TypeError, match="_double is compiled into its callers alone"):
+        _part(2.0)
+    assert "cpython" not in _part.inspect_llvm(_part.signatures[0])
+
+
+def test_a_part_leaves_nothing_in_the_cache():
+    assert _part.stats.cache_path is None
+    assert _whole.stats.cache_path is not None
+
+
+def test_no_function_has_a_way_in_for_c():
+    assert _whole(2) == 5.0
+    assert all("cfunc." not in code for code in _whole.inspect_llvm().values())
+    assert "cfunc." in _from_numba()
+
+
+def _from_numba():
+    """Return what numba writes when nobody tells it otherwise; where it no longer does, our option can go."""
+    plain = numba.njit(_double)
+    plain(2.0)
+    return plain.inspect_llvm(plain.signatures[0])
+
+
 def test_code_is_found_under_its_own_signature_or_not_at_all(two_processes):
     first, second = two_processes(shared_kind())
     interleave(first, second)
