@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from features.lookahead import describe
-from features.verdicts import Finding, Verdict, same
+from features.verdicts import Finding, Verdict, describe, same
 from features.worlds import OtherTables, World
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ audit sees nothing else:
 from __future__ import annotations
 
 from dataclasses import replace
-from traceback import extract_tb
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.verdicts import Board, Source, same, values_at
+from features.row_audit import try_rows
+from features.verdicts import UNSTEADY, Board, Source, describe, same, values_at
 from features.worlds import World, changeable, clock_of, symbol_of
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from features.row_audit import RowSource
     from features.verdicts import Finding, Key, Verdict
     from features.worlds import Kind, Subject
 
@@ -60,6 +61,7 @@ def audit_lookahead(
     *,
     kinds: Sequence[Kind] = _KINDS,
     seed: int = 0,
+    rows: RowSource | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Verdict, ...]:
     """Compare features with those from worlds whose later rows are missing or different.
@@ -76,6 +78,9 @@ def audit_lookahead(
         Worlds to compare with.
     seed
         Of the changed worlds; each moment gets its own.
+    rows
+        From two times to the rows that became known after the one and by the other, in which the functions
+        themselves are tried (`features.row_audit`); None tries none.
     progress
         Called with the number of moments done and in all.
 
@@ -91,6 +96,9 @@ def audit_lookahead(
         for kind in kinds:
             other = _values(subject, World(asof, kind, seed=seed + done), names, board.errors)
             board.compare(kind, asof, expected, other)
+        if rows is not None:
+            since = moments[done - 2] if done > 1 else 0
+            try_rows(board, rows(since, asof).future, names)
         if progress is not None:
             progress(done, len(moments))
     return board.verdicts(
@@ -115,21 +123,13 @@ def _values(
     return {key: value for name in wanted for key, value in _values(subject, world, [name], errors).items()}
 
 
-def describe(error: Exception, world: World | None = None) -> str:
-    """Return an exception in one line: what, where in the feature's own code, and in which world."""
-    calls = [call for call in extract_tb(error.__traceback__) if "site-packages" not in call.filename]
-    where = f" ({calls[-1].filename}:{calls[-1].lineno})" if calls else ""
-    when = "" if world is None or world.kind == "recorded" else f" once later rows are {world.kind}"
-    return f"{type(error).__name__}: {error}{where}{when}"
-
-
 def _unsteady(subject: Subject, name: str, findings: Sequence[Finding]) -> str | None:
     """Return what to say of a feature that gives other values of the same rows."""
     first = findings[0]
     again = [_values(subject, World(first.asof), [name], {}).get((first.underlying, name)) for _ in range(2)]
     if same(*again):
         return None
-    return "computed twice from the same rows it gives two values: it is random, or keeps something in mind"
+    return UNSTEADY
 
 
 def _trace(
@@ -138,7 +138,7 @@ def _trace(
     """Return the later row that the first finding depends on: its table, columns, symbol and time."""
     first = findings[0]
     expected = _values(subject, World(first.asof), [name], {}).get((first.underlying, name))
-    number = moments.index(first.asof) + 1
+    number = 1 + (moments.index(first.asof) if first.asof in moments else 0)
 
     def differs(world: World) -> bool:
         values = _values(subject, world, [name], {})

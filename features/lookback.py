@@ -11,8 +11,8 @@ from features.catalog import build
 from features.context import needs
 from features.facts import known_at, newest
 from features.feature import BARS
-from features.lookahead import describe
-from features.verdicts import Board, Finding, Verdict, same, values_at
+from features.row_audit import try_rows
+from features.verdicts import UNSTEADY, Board, Finding, Verdict, describe, same, values_at
 from features.worlds import World
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from features.facts import Facts
     from features.feature import Feature
+    from features.row_audit import RowSource
     from features.verdicts import Key
 
     Rows = tuple[pl.DataFrame, Facts]
@@ -31,6 +32,7 @@ def audit_lookback(
     features: Mapping[str, Feature],
     moments: Sequence[int],
     *,
+    rows: RowSource | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Verdict, ...]:
     """Compare features from exactly the history they declare with those from all of it.
@@ -43,6 +45,9 @@ def audit_lookback(
         Features to audit, by name.
     moments
         Decision times, ns UTC; those with a longer history than any lookback say the most.
+    rows
+        From two times to the rows that became known after the one and by the other, in which the functions
+        themselves are tried (`features.row_audit`); None tries none.
     progress
         Called with the number of moments done and in all.
 
@@ -63,6 +68,8 @@ def audit_lookback(
         for need, group in groups.items():
             recent |= _at(*_newest(*known, need, asof), group, asof, board.errors)
         board.compare("history", asof, expected, recent)
+        if rows is not None:
+            try_rows(board, rows(moments[done - 2] if done > 1 else 0, asof).past, list(features))
         if progress is not None:
             progress(done, len(moments))
     return board.verdicts(advice=lambda name, found: _enough(inputs, features[name], found))
@@ -75,6 +82,7 @@ def _enough(inputs: Callable[[int], Rows], feature: Feature, findings: Sequence[
     series = known[0] if feature.on == BARS else known[1][feature.on]
     own = series.filter(underlying=first.underlying) if "underlying" in series.columns else series
     longest = own.height
+    twice = [_at(*known, {feature.name: feature}, first.asof, {}) for _ in range(2)]
 
     def suffices(lookback: int) -> bool:
         wider = replace(feature, lookback=lookback)
@@ -85,11 +93,17 @@ def _enough(inputs: Callable[[int], Rows], feature: Feature, findings: Sequence[
     low, high = feature.lookback, min(2 * feature.lookback, longest)
     while high < longest and not suffices(high):
         low, high = high, min(2 * high, longest)
+    if not same(*(values.get((first.underlying, feature.name)) for values in twice)):
+        return UNSTEADY
     if not suffices(high):
         return f"not even {longest} bars give this value: it depends on where the history starts"
     while low + 1 < high:
         middle = (low + high) // 2
         low, high = (low, middle) if suffices(middle) else (middle, high)
+    if high == longest:
+        return (
+            f"only all {longest} bars give this value: it depends on where the history starts, or needs more"
+        )
     return f"declare a lookback of {high} or more: {feature.lookback} is too short"
 
 

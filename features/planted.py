@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import polars as pl
 
 from features.sectors import sectors_of
 from features.worlds import Tables
+
+if TYPE_CHECKING:
+    from features.feature import Feature
 
 Compute: TypeAlias = Callable[[Tables], pl.DataFrame]
 """From tables to asof, underlying and value."""
@@ -38,13 +41,13 @@ class Plant:
     name, what
         The leak, and what it does in words.
     leak, honest
-        What is audited.
+        What is audited: a function of tables, or a feature whose function is tried row by row.
     """
 
     name: str
     what: str
-    leak: Compute
-    honest: Compute
+    leak: Compute | Feature
+    honest: Compute | Feature
 
 
 def planted_features() -> tuple[Plant, ...]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from features.feature import Feature
 from features.label_audit import audit_label
 from features.lookahead import audit_lookahead, draw
 from features.planted import planted_features
 from features.planted_labels import planted_labels
 from features.planted_market import planted_market
+from features.planted_rows import planted_rows
+from features.row_audit import RowAudit, try_rows
+from features.verdicts import Board
 from features.worlds import FramesSubject
 
 if TYPE_CHECKING:
@@ -86,29 +90,49 @@ def selftest(
     """
     tables = planted_market(seed)
     moments = _moments(tables, samples, seed)
-    labels = planted_labels()
-    plants = [plant for plant in (*planted_features(), *labels) if names is None or plant.name in names]
+    labels = {plant.name for plant in planted_labels()}
+    every = (*planted_features(), *planted_rows(), *planted_labels())
+    plants = [plant for plant in every if names is None or plant.name in names]
     trials: list[Trial] = []
     for plant in plants:
-        if plant in labels:
-            verdicts = [audit_label(plant.name, side, tables, moments) for side in (plant.leak, plant.honest)]
-        else:
-            verdicts = [
-                _audit(plant.name, side, tables, moments, kinds) for side in (plant.leak, plant.honest)
-            ]
+        verdicts = [
+            _verdict(plant.name, side, tables, moments, kinds, is_label=plant.name in labels)
+            for side in (plant.leak, plant.honest)
+        ]
         trials.append(Trial(plant, *verdicts))
         if progress is not None:
             progress(len(trials), len(plants))
     return tuple(trials)
 
 
-def _audit(
-    name: str, compute: Compute, tables: Tables, moments: Sequence[int], kinds: Sequence[Kind]
+def _verdict(
+    name: str,
+    side: Compute | Feature,
+    tables: Tables,
+    moments: Sequence[int],
+    kinds: Sequence[Kind],
+    *,
+    is_label: bool,
 ) -> Verdict:
+    if isinstance(side, Feature):
+        return _tried(name, side, tables["bars"])
+    if is_label:
+        return audit_label(name, side, tables, moments)
+
     def values(world: Tables, names: Sequence[str]) -> pl.DataFrame:
-        return compute(world).rename({"value": names[0]})
+        return side(world).rename({"value": names[0]})
 
     return audit_lookahead(FramesSubject(tables, values), [name], moments, kinds=kinds)[0]
+
+
+def _tried(name: str, feature: Feature, bars: pl.DataFrame) -> Verdict:
+    """Audit a function in every row, for look-ahead and for its history."""
+    rows = bars.sort("asof").with_columns(segment=0)
+    audit = RowAudit(rows, {}, {name: feature}, 0, rows["asof"][-1], rows=rows.height, seed=0)
+    board = Board([name])
+    for check in (audit.future, audit.past):
+        try_rows(board, check, [name])
+    return board.verdicts()[0]
 
 
 def _moments(tables: Tables, samples: int, seed: int) -> tuple[int, ...]:

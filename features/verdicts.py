@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import polars as pl
@@ -11,8 +12,13 @@ import polars as pl
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from features.worlds import World
+
 RELATIVE, ABSOLUTE = 1e-9, 1e-12
 """How close two values must be; absolute because features are free of scale, and some are near zero."""
+
+UNSTEADY = "computed twice from the same rows it gives two values: it is random, or keeps something in mind"
+"""What to say of a feature that gives other values of the same rows."""
 
 Status: TypeAlias = Literal["passed", "failed", "unseen", "error"]
 Key: TypeAlias = tuple[str, str]
@@ -191,6 +197,12 @@ class Board:
             if not same(wanted, got):
                 self._findings[key[1]].append(Finding(check, key[0], asof, wanted, got))
 
+    def add(self, name: str, checked: int, seen: int, findings: Iterable[Finding]) -> None:
+        """Note what was compared elsewhere, and what differed."""
+        self._checked[name] += checked
+        self._seen[name] += seen
+        self._findings[name] += findings
+
     def verdicts(
         self,
         *,
@@ -225,3 +237,11 @@ def same(first: float | None, second: float | None) -> bool:
     if first is None or second is None:
         return first is second
     return math.isclose(first, second, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+
+
+def describe(error: Exception, world: World | None = None) -> str:
+    """Return an exception in one line: what, where in the feature's own code, and in which world."""
+    calls = [call for call in extract_tb(error.__traceback__) if "site-packages" not in call.filename]
+    where = f" ({calls[-1].filename}:{calls[-1].lineno})" if calls else ""
+    when = "" if world is None or world.kind == "recorded" else f" once later rows are {world.kind}"
+    return f"{type(error).__name__}: {error}{where}{when}"

@@ -110,6 +110,7 @@ def audit(
             seed=seed,
             underlyings=names,
             horizon=horizon if check == "lookahead" else None,
+            module=module,
             progress=progress.advance(check),
         )
     for shown in audit_tables.audit(found):

@@ -82,17 +82,11 @@ def main() -> None:
         _say(str(error))
         sys.exit(1)
     except Exception as error:
-        problem = _about_a_file(error)
-        if problem is None:
-            raise
-        _say(problem)
-        sys.exit(1)
-    except OSError as error:
-        from flows.room import advice
+        from flows.trouble import advice
 
         if (told := advice(error)) is None:
             raise
-        Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red]error:[/red] {_escape(told)}")
+        _say(told)
         sys.exit(1)
     except KeyboardInterrupt:
         Console(stderr=True).print("interrupted")
@@ -374,17 +368,6 @@ def _bars() -> Iterator[None]:
 
 def _terminated(*_: object) -> None:
     sys.exit(143)
-
-
-def _about_a_file(error: Exception) -> str | None:
-    """Return what to do about a file that the system or a library cannot use; None for anything else."""
-    said = " ".join(str(error).split())
-    if ".parquet" in said or "parquet:" in said:
-        return f"a file of the lake does not read ({said[:300]}): `strikelake lake verify` names all such"
-    if isinstance(error, OSError) and error.filename is not None:
-        where = f"{error.filename} cannot be used ({error.strerror})"
-        return f"{where}: check that it is there and may be read and written"
-    return None
 
 
 def _say(problem: str) -> None:

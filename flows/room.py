@@ -1,8 +1,7 @@
-"""Is there a place to write to: asked before minutes of work, and told in a line when it has run out."""
+"""Is there a place to write to: asked before minutes of work."""
 
 from __future__ import annotations
 
-import errno
 import shutil
 import tempfile
 from typing import TYPE_CHECKING
@@ -13,8 +12,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MIB = 2**20
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-_CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _ELSEWHERE = "make it writable, or give STRIKELAKE_HOME a folder with a copy of config/"
 
 
@@ -53,13 +50,3 @@ def demand(folder: Path, wanted: int) -> None:
             f"{folder} needs about {wanted / MIB:,.0f} MiB, and its disk has {found / MIB:,.0f} MiB free: "
             "free some"
         )
-
-
-def advice(error: OSError) -> str | None:
-    """Return what to tell about a disk that is full or may not be written to; None of any other error."""
-    where = f" at {error.filename}" if error.filename else ""
-    if error.errno in _FULL:
-        return f"the disk is full{where}: free some and run the same again"
-    if error.errno in _CLOSED:
-        return f"{error.strerror}{where}: {_ELSEWHERE}"
-    return None

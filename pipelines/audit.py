@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from features import labels
 from features.bars import width_minutes
-from features.catalog import build, null_reasons, sessions_of_history
+from features.catalog import build, catalog, null_reasons, sessions_of_history
 from features.context import needs
 from features.label_audit import audit_label
 from features.lookahead import audit_lookahead, draw
 from features.lookback import audit_lookback
+from features.row_audit import RowAudit
 from features.verdicts import failed, frame, merged
 from features.worlds import World
+from pipelines.elsewhere import audit_elsewhere
 from pipelines.inputs import TABLES, read_facts
 from pipelines.other_lake import Held, OtherLake
 from pipelines.recall import bar_table, read_bars, sessions_before
@@ -23,17 +26,25 @@ from strikelake.errors import DatasetError, EmptyLakeError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import date
+    from pathlib import Path
 
     import polars as pl
 
     from features.facts import Facts
     from features.feature import Feature
     from features.labels import Label
+    from features.row_audit import Window
     from features.verdicts import Verdict
     from features.worlds import Tables
     from strikelake.lake.store import Lake
 
     Progress = Callable[[int, int], None]
+
+_ROWS = 5_000
+"""Rows that functions are tried in between two decisions, all features together."""
+
+_SERVED = 5
+"""Rows between two decisions that another process computes, of each feature of the user's."""
 
 _LABEL_SESSIONS = 40
 """More than the bars that the barriers of a label are measured in, and its horizon."""
@@ -154,6 +165,7 @@ def audit_features(
     seed: int = 0,
     underlyings: Collection[str] | None = None,
     horizon: int | None = None,
+    module: Path | None = None,
     progress: Progress | None = None,
 ) -> AuditReport:
     """Audit features at decision times drawn from a range of dates.
@@ -178,6 +190,8 @@ def audit_features(
         Tickers; None takes all.
     horizon
         Bars ahead of the label that is audited too, at the same times; None audits none.
+    module
+        The user's file, whose features are computed in a process of its own too.
     progress
         Called with the number of decision times done and in all.
 
@@ -199,15 +213,50 @@ def audit_features(
     moments = draw([moment for day in days for moment in _bar_ends(day, bar)], samples, seed)
     last = max(lake.sessions(bar_table(bar)))
     subject = LakeSubject(lake, bar, wanted, underlyings, last)
+    own = () if module is None else [name for name in wanted if name not in catalog()]
+    rows = _Rows(subject, own, -(-_ROWS // len(wanted)), seed)
     if check == "lookahead":
-        verdicts = audit_lookahead(subject, names, moments, seed=seed, progress=progress)
+        verdicts = audit_lookahead(subject, names, moments, seed=seed, rows=rows, progress=progress)
     else:
         verdicts = audit_lookback(
-            lambda asof: subject.inputs(World(asof)), wanted, moments, progress=progress
+            lambda asof: subject.inputs(World(asof)), wanted, moments, rows=rows, progress=progress
         )
+    if module is not None and rows.kept:
+        served = audit_elsewhere(module, rows.kept)
+        verdicts = tuple(_with(verdict, served.get(verdict.name)) for verdict in verdicts)
     verdicts = tuple(_explained(verdict, wanted, subject, moments[-1]) for verdict in verdicts)
     of_labels = () if horizon is None else _labels(subject, moments, horizon)
     return AuditReport(check, bar, moments, verdicts, of_labels)
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Rows between decisions to try functions in, `count` for each feature; the first few are kept."""
+
+    subject: LakeSubject
+    own: Collection[str]
+    count: int
+    seed: int
+    kept: dict[str, list[Window]] = field(default_factory=dict)
+
+    def __call__(self, since: int, asof: int) -> RowAudit:
+        inputs = self.subject.inputs(World(asof))
+        audit = RowAudit(
+            *inputs, self.subject.features, since, asof, rows=self.count, seed=self.seed + asof % 1000
+        )
+        for name in self.own:
+            with suppress(Exception):  # a feature that raises is told of where it is audited
+                self.kept.setdefault(name, []).extend(audit.windows(name, _SERVED))
+        return audit
+
+
+def _with(verdict: Verdict, served: Verdict | None) -> Verdict:
+    """Return a verdict and the one of another process as one; of what failed before it may say why."""
+    if served is None or verdict.status == "error":
+        return verdict
+    if verdict.findings:
+        return replace(verdict, advice=served.advice) if served.findings and not verdict.source else verdict
+    return merged(verdict.name, [verdict, served])
 
 
 def _explained(verdict: Verdict, features: Mapping[str, Feature], subject: LakeSubject, asof: int) -> Verdict:

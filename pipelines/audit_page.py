@@ -12,7 +12,7 @@ from pipelines.audit_words import (
     finding,
     leaked,
     moment,
-    number,
+    pair,
     sentence,
     source,
     unproved,
@@ -138,7 +138,7 @@ def _trouble(verdict: Verdict) -> str:
     if verdict.advice is not None:
         lines.append(verdict.advice)
     rows = [
-        (moment(each.asof), each.underlying, each.check, number(each.expected), number(each.found))
+        (moment(each.asof), each.underlying, each.check, *pair(each.expected, each.found))
         for each in verdict.findings[:_SHOWN]
     ]
     heads = ("Decision", "Underlying", "Held against", "As recorded", "There")

@@ -24,6 +24,7 @@ _WORLDS = {
     "removed": "once later rows are removed",
     "changed": "once later rows are changed",
     "history": "from its declared history alone",
+    "elsewhere": "in a process of its own, on another day",
     "known too soon": "and its known_at is not after the decision",
     "known by asof": "from rows known at the decision alone",
     "later than known_at": "once rows known after its known_at are changed",
@@ -62,12 +63,13 @@ def sentence(verdict: Verdict) -> str:
 def finding(found: Finding) -> str:
     """Return one finding: where, what it was, and what it became."""
     where = f"{found.underlying} at {moment(found.asof)}"
-    before = f"is {number(found.expected)}"
+    expected, other = pair(found.expected, found.found)
+    before = f"is {expected}"
     if found.check == "filled before asof":
-        return f"{where} pays {number(found.found)} {_WORLDS[found.check]}"
+        return f"{where} pays {other} {_WORLDS[found.check]}"
     if found.check == "known too soon":
         return f"{where} {before}, {_WORLDS[found.check]}"
-    return f"{where} {before}, but {number(found.found)} {_WORLDS.get(found.check, found.check)}"
+    return f"{where} {before}, but {other} {_WORLDS.get(found.check, found.check)}"
 
 
 def source(found: Source, asof: int) -> str:
@@ -102,15 +104,19 @@ def moment(ns: int) -> str:
     return iso(ns)[: len("2025-01-02 09:30")] + " ET"
 
 
-def number(value: float | None) -> str:
-    """Return a value; null where there is none.
+def pair(first: float | None, second: float | None) -> tuple[str, str]:
+    """Return two values, null where there is none, with as many digits as tell them apart.
 
     Examples
     --------
-    >>> number(0.0123456789), number(None)
-    ('0.0123457', 'null')
+    >>> pair(0.0123456789, None), pair(1.0000000001, 1.0000000002)
+    (('0.0123457', 'null'), ('1.0000000001', '1.0000000002'))
     """
-    return "null" if value is None else f"{value:.6g}"
+    for digits in (6, 9, 12, 17):
+        texts = tuple("null" if value is None else f"{value:.{digits}g}" for value in (first, second))
+        if texts[0] != texts[1] or first == second:
+            break
+    return texts[0], texts[1]
 
 
 def caught_by(trial: Trial) -> str:

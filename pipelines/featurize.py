@@ -10,8 +10,8 @@ import polars as pl
 from features import engine
 from features.bars import width_minutes
 from features.catalog import choose
-from features.lookahead import describe
 from features.panel import Panel
+from features.verdicts import describe
 from pipelines.freshness import Freshness
 from pipelines.inputs import read_inputs
 from pipelines.recall import bar_table

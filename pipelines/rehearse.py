@@ -43,8 +43,8 @@ _CERTAIN = 0.99
 def rehearse(asof: int, day: Session, account: Account, scorer: Forecaster, plan: SessionPlan) -> None:
     """Go through the decision at `asof` on made-up prices, up to the orders, and forget them.
 
-    Before the session this pays imports and first calls; before each decision it brings back what half an hour
-    of waiting has driven out of the processor's caches, a fifth of a decision's time.
+    Before the session this pays imports and first calls; before each decision it brings back what half an
+    hour of waiting has driven out of the processor's caches, a fifth of a decision's time.
 
     Nothing is asked, written or sent. The moment, the calendar's years, the history and the number of
     underlyings are the real ones, and every underlying gets a signal and a chain. What would stop each

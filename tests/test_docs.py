@@ -10,6 +10,7 @@ import typer.main
 from features.catalog import catalog
 from features.planted import planted_features
 from features.planted_labels import planted_labels
+from features.planted_rows import planted_rows
 from flows.cli import app
 from strikelake.schemas import tables
 
@@ -46,7 +47,8 @@ def test_the_page_of_faults_is_written_from_their_table():
 def test_the_page_of_audits_names_every_planted_leak():
     rows = [line for line in (DOCS / "audit.md").read_text(encoding="utf-8").splitlines() if "|" in line]
     shown = [tuple(cell.strip() for cell in row.split("|")[1:3]) for row in rows[2:]]
-    assert shown == [(plant.name, plant.what) for plant in (*planted_features(), *planted_labels())]
+    planted = (*planted_features(), *planted_rows(), *planted_labels())
+    assert shown == [(plant.name, plant.what) for plant in planted]
 
 
 def found_in_code(dotted):

@@ -34,7 +34,10 @@ def test_a_closed_folder_is_refused_by_the_name_of_what_exists(tmp_path, monkeyp
     ("error", "told"),
     [
         (OSError(errno.ENOSPC, "No space left on device", "a.parquet"), "the disk is full at a.parquet"),
-        (PermissionError(errno.EACCES, "Permission denied", "lake"), "Permission denied at lake: make it"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "lake"),
+            "lake cannot be used (Permission denied): check",
+        ),
     ],
 )
 def test_a_disk_that_fails_on_the_way_is_told_in_a_line(error, told, monkeypatch, capsys):
