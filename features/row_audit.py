@@ -15,10 +15,10 @@ from zlib import crc32
 import numpy as np
 
 from features import calendar
+from features.columns import readable
 from features.context import Context
 from features.engine import computed
 from features.feature import BARS
-from features.kernels import readable
 from features.panel import PRICES, Panel
 from features.verdicts import Finding, describe, same
 

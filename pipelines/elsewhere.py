@@ -142,8 +142,8 @@ def _tried(feature: Feature, inputs: Mapping[str, Any]) -> float | Exception | N
     """Return the value of the last row, or what was raised."""
     import numpy as np
 
+    from features.columns import readable
     from features.engine import computed
-    from features.kernels import readable
 
     part = {name: readable(values) for name, values in inputs.items()}
     try:
