@@ -16,12 +16,15 @@ from pipelines.session import SessionPlan, TradingDesk
 from pipelines.trade import run_session
 from strikelake.calendar import et_date
 from strikelake.calendar import session as session_of
+from strikelake.errors import BrokerUnavailableError, VendorUnavailableError
 
 if TYPE_CHECKING:
     from flows.settings import Settings
     from pipelines.session import SessionReport
     from strikelake.brokers.base import Broker
     from strikelake.lake.store import Lake
+    from strikelake.portfolio import Account
+    from strikelake.vendors.live import LiveMarketData
 
 _BAR = "30m"
 _LONGEST_HOLD = timedelta(days=100)
@@ -32,8 +35,8 @@ _LONGEST_HOLD = timedelta(days=100)
 def live_trade(session: date | None = None) -> SessionReport:
     """Trade one session on the account that the keys name, within the limits of its size.
 
-    Waits for the session's first decision, decides at every half hour, and leaves working exits in place and
-    working entries cancelled however it ends.
+    Asks broker and vendor before it begins, waits for the session's first decision, decides at every half
+    hour, and leaves working exits in place and working entries cancelled however it ends.
 
     Parameters
     ----------
@@ -52,17 +55,31 @@ def _trade(settings: Settings, wanted: date | None) -> SessionReport:
     day = session_of(wanted or et_date(clock.now())).date
     broker = wiring.broker(settings)
     market_data = wiring.live_market_data(settings)
+    account = _reached(broker, market_data)
     scorer = wiring.registry(settings, _BAR).champion()
-    plan = _plan(settings, wiring.lake(settings), broker, day, scorer.features)
+    plan = _plan(settings, wiring.lake(settings), account, day, scorer.features)
     with wiring.journal(settings) as journal:
         return run_session(TradingDesk(broker, market_data, clock, scorer, journal), plan)
 
 
+def _reached(broker: Broker, market_data: LiveMarketData) -> Account:
+    """Return the account, once the vendor has answered too; both are asked before anything is begun."""
+    try:
+        account = broker.account()
+        market_data.check()
+    except (BrokerUnavailableError, VendorUnavailableError) as error:
+        raise type(error)(
+            f"no session was begun and nothing was sent: {error}. `strikelake doctor` says which endpoints "
+            "answer; started again it joins at the next decision"
+        ) from error
+    return account
+
+
 def _plan(
-    settings: Settings, lake: Lake, broker: Broker, day: date, features: tuple[str, ...]
+    settings: Settings, lake: Lake, account: Account, day: date, features: tuple[str, ...]
 ) -> SessionPlan:
     """Return what to trade: the broker's balance picks the tier; rate and correlations are the backtest's."""
-    limits = accounts.limits(settings, broker.account().equity)
+    limits = accounts.limits(settings, account.equity)
     names = tuple(sorted(limits.universe))
     before = history(lake, day, bar=_BAR, names=features, underlyings=names)
     session = session_of(day)

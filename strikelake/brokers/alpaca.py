@@ -141,7 +141,8 @@ class AlpacaBroker:
             # A body that is no JSON ends here too: after a POST, what it hid is not known.
             reason = type(error).__name__
             raise BrokerUnavailableError(
-                f"no usable answer from {self._url} about {what} ({reason}): check ALPACA_ENDPOINT"
+                f"no usable answer from {self._url} about {what} ({reason}): check the network "
+                "and ALPACA_ENDPOINT"
             ) from error
 
 

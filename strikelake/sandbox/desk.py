@@ -191,7 +191,7 @@ class Desk:
 
     def margin(self, now: int) -> Decimal:
         """Return what the positions tie up, in dollars."""
-        return requirement(self.books.quantities(), self.books.short_prices(now))
+        return requirement(self.books.quantities(), self.books.short_prices(now), self.books.shares)
 
     def buying_power(self, now: int) -> Decimal:
         """Return cash that neither positions nor open orders tie up, in dollars, never negative."""

@@ -196,7 +196,8 @@ def _long(desk: Desk, symbol: str) -> int:
 
 
 def _free_shares(desk: Desk, ticker: str) -> int:
-    return desk.books.quantity(ticker) - covering_shares(desk.books.quantities(), ticker)
+    books = desk.books
+    return books.quantity(ticker) - covering_shares(books.quantities(), ticker, books.shares)
 
 
 def _expiring(desk: Desk, moment: int) -> list[Expiring]:

@@ -1,10 +1,17 @@
-"""What positions tie up, by the broker's rule: their largest possible loss at expiration."""
+"""What positions tie up, by the broker's rule: their largest possible loss at expiration.
+
+A contract pays what its shares are worth above or below a hundred times its strike. It delivers 100 of them,
+or what a split has left of them: 25 shares cover a call on 25, and 100 shares four of it.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Callable
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from strikelake.contracts import MULTIPLIER, OptionContract
 from strikelake.sandbox.desk_orders import is_option
@@ -13,13 +20,45 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import date
 
-    Group = list[tuple[OptionContract, int]]
+
+class _Held(NamedTuple):
+    """Some contracts, negative when short, and the shares that each delivers."""
+
+    contract: OptionContract
+    quantity: int
+    shares: Fraction
+
+    @property
+    def is_call(self) -> bool:
+        return self.contract.option_type == "C"
+
+    @property
+    def paid(self) -> Fraction:
+        """The price of a share at which exercising begins to pay, dollars."""
+        return Fraction(self.contract.strike) * MULTIPLIER / self.shares
+
+    def payoff(self, price: Fraction) -> Fraction:
+        """Return dollars at expiration when the underlying ends at `price`."""
+        gain = price - self.paid if self.is_call else self.paid - price
+        return self.quantity * self.shares * max(gain, Fraction(0))
+
+
+Group: TypeAlias = list[_Held]
+Shares: TypeAlias = Callable[[str], Decimal]
+"""What one contract of a symbol delivers."""
+
+
+def _a_hundred(_: str) -> Decimal:
+    return Decimal(MULTIPLIER)
+
 
 _SHORT_SHARES = Decimal("1.5")
 """Regulation T: the proceeds of a short sale and half as much again."""
 
 
-def requirement(positions: Mapping[str, int], prices: Mapping[str, Decimal] | None = None) -> Decimal:
+def requirement(
+    positions: Mapping[str, int], prices: Mapping[str, Decimal] | None = None, delivers: Shares = _a_hundred
+) -> Decimal:
     """Return the maintenance requirement in dollars.
 
     Per underlying and expiration it is the worst payoff over all prices of the underlying. Contracts cover
@@ -32,22 +71,24 @@ def requirement(positions: Mapping[str, int], prices: Mapping[str, Decimal] | No
         Contracts by OCC symbol and shares by ticker, negative when short.
     prices
         Dollars per share of tickers that are held short.
+    delivers
+        Shares that a contract delivers.
 
     Examples
     --------
     >>> requirement({"SPY250417C00600000": -1, "SPY250417C00610000": 1})
     Decimal('1000.0')
     """
-    total = Decimal(0)
-    for group in _groups(positions):
-        strikes = [Decimal(0), *(contract.strike for contract, _ in group)]
-        total += max(Decimal(0), -min(_payoff(group, price) for price in strikes))
+    total = Fraction(0)
+    for group in _groups(positions, delivers):
+        kinks = [Fraction(0), *(held.paid for held in group)]
+        total -= min(Fraction(0), *(sum(held.payoff(price) for held in group) for price in kinks))
     short = {s: -held for s, held in positions.items() if held < 0 and not is_option(s)}
     shares = sum((held * (prices or {}).get(s, Decimal(0)) for s, held in short.items()), Decimal(0))
-    return total * MULTIPLIER + shares * _SHORT_SHARES
+    return Decimal(total.numerator) / total.denominator + shares * _SHORT_SHARES
 
 
-def uncovered_call(positions: Mapping[str, int]) -> str | None:
+def uncovered_call(positions: Mapping[str, int], delivers: Shares = _a_hundred) -> str | None:
     """Return the symbol of a short call that neither shares nor a long call cover; None when there is none.
 
     Examples
@@ -56,32 +97,33 @@ def uncovered_call(positions: Mapping[str, int]) -> str | None:
     'SPY250417C00600000'
     >>> uncovered_call({"SPY250417C00600000": -2, "SPY": 200})
     """
-    for group in _groups(positions):
-        calls = [(contract, held) for contract, held in group if contract.option_type == "C"]
-        if sum(held for _, held in calls) < 0:
-            return next(contract.occ_symbol for contract, held in calls if held < 0)
+    for group in _groups(positions, delivers):
+        calls = [held for held in group if held.is_call]
+        if sum(held.quantity * held.shares for held in calls) < 0:
+            return next(held.contract.occ_symbol for held in calls if held.quantity < 0)
     return None
 
 
-def covering_shares(positions: Mapping[str, int], ticker: str) -> int:
-    """Return how many of a ticker's shares cover short calls."""
-    held = positions.get(ticker, 0)
-    free = held
-    while free > 0 and uncovered_call({**positions, ticker: held - free}) is not None:
-        free = max(0, free - MULTIPLIER)
-    return max(held, 0) - free
+def covering_shares(positions: Mapping[str, int], ticker: str, delivers: Shares = _a_hundred) -> int:
+    """Return how many of a ticker's shares cover short calls; all of them where they are too few."""
+    held = max(positions.get(ticker, 0), 0)
+    kept = range(held)
+    return bisect_left(
+        kept, x=True, key=lambda count: uncovered_call({**positions, ticker: count}, delivers) is None
+    )
 
 
-def _groups(positions: Mapping[str, int]) -> Iterable[Group]:
+def _groups(positions: Mapping[str, int], delivers: Shares) -> Iterable[Group]:
     """Split positions into what covers each other: one group per underlying and expiration of a short."""
     underlyings: dict[str, dict[date, Group]] = defaultdict(lambda: defaultdict(list))
-    for symbol, held in positions.items():
-        if held and is_option(symbol):
+    for symbol, count in positions.items():
+        if count and is_option(symbol):
             contract = OptionContract.parse(symbol)
-            underlyings[contract.underlying][contract.expiration].append((contract, held))
+            held = _Held(contract, count, Fraction(delivers(symbol)))
+            underlyings[contract.underlying][contract.expiration].append(held)
     for underlying, expirations in underlyings.items():
-        covered = _covered_calls(expirations, positions.get(underlying, 0) // MULTIPLIER)
-        shorts = sorted(day for day, group in covered.items() if any(held < 0 for _, held in group))
+        covered = _covered_calls(expirations, positions.get(underlying, 0))
+        shorts = sorted(day for day, group in covered.items() if any(held.quantity < 0 for held in group))
         groups: dict[date, Group] = {day: list(covered[day]) for day in shorts}
         for day, group in covered.items():
             earlier = [short for short in shorts if short <= day]
@@ -91,27 +133,22 @@ def _groups(positions: Mapping[str, int]) -> Iterable[Group]:
 
 
 def _covered_calls(expirations: Mapping[date, Group], shares: int) -> dict[date, Group]:
-    """Leave out the short calls that whole hundreds of shares cover, the nearest expirations first."""
+    """Leave out the short calls that shares cover, whole contracts, the nearest expirations first."""
     found: dict[date, Group] = {}
+    free = Fraction(max(shares, 0))
     for day in sorted(expirations):
         group = expirations[day]
-        longs = sum(held for contract, held in group if contract.option_type == "C" and held > 0)
+        longs = sum(
+            (held.quantity * held.shares for held in group if held.is_call and held.quantity > 0), Fraction(0)
+        )
         rest: Group = []
-        for contract, held in group:
-            left = held
-            if contract.option_type == "C" and held < 0:
-                uncovered = max(0, -held - longs)
-                by_shares = min(max(shares, 0), uncovered)
-                shares, left, longs = shares - by_shares, held + by_shares, max(0, longs + held)
-            rest.append((contract, left))
+        for held in group:
+            by_shares = 0
+            if held.is_call and held.quantity < 0:
+                owed = -held.quantity * held.shares
+                bare = -(-max(owed - longs, Fraction(0)) // held.shares)
+                by_shares = min(free // held.shares, bare)
+                free, longs = free - by_shares * held.shares, max(longs - owed, Fraction(0))
+            rest.append(held._replace(quantity=held.quantity + by_shares))
         found[day] = rest
     return found
-
-
-def _payoff(group: Iterable[tuple[OptionContract, int]], price: Decimal) -> Decimal:
-    """Return dollars per share at expiration when the underlying ends at `price`."""
-    total = Decimal(0)
-    for contract, held in group:
-        gain = price - contract.strike if contract.option_type == "C" else contract.strike - price
-        total += held * max(gain, Decimal(0))
-    return total

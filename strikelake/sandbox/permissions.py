@@ -79,7 +79,8 @@ def available(desk: Desk, symbol: str) -> int:
     closing = sum(by_family.values())
     if quantity <= 0:
         return quantity + closing
-    locked = 0 if is_option(symbol) else covering_shares(desk.books.quantities(), symbol)
+    books = desk.books
+    locked = 0 if is_option(symbol) else covering_shares(books.quantities(), symbol, books.shares)
     return quantity - max(closing, locked)
 
 
@@ -149,13 +150,14 @@ def _check_cover(desk: Desk, ticket: Ticket) -> None:
     after = dict(before)
     for symbol, by in signed_quantities(ticket).items():
         after[symbol] = after.get(symbol, 0) + by
-    bare = uncovered_call(after)
-    if bare is None or uncovered_call(before) is not None:
+    delivers = desk.books.shares
+    bare = uncovered_call(after, delivers)
+    if bare is None or uncovered_call(before, delivers) is not None:
         return
     underlying = OptionContract.parse(bare).underlying
     if desk.config.options_level < _SPREADS and bare == ticket.legs[0].symbol:
-        required = ticket.quantity * ticket.multiplier
-        free = max(0, desk.books.quantity(underlying) - covering_shares(before, underlying))
+        required = ticket.quantity * delivers(bare)
+        free = max(0, desk.books.quantity(underlying) - covering_shares(before, underlying, delivers))
         raise forbidden(
             "insufficient underlying qty available for covered call "
             f"(required: {required}, available: {free})",
@@ -198,7 +200,7 @@ def _check_money(desk: Desk, ticket: Ticket, now: int) -> Decimal:
     net = ticket.limit if ticket.limit is not None else _price_now(desk, ticket, now)
     premium = cash_flow(ticket, net)
     after = desk.books.quantities(signed_quantities(ticket))
-    more = requirement(after, desk.books.short_prices(now)) - desk.margin(now)
+    more = requirement(after, desk.books.short_prices(now), desk.books.shares) - desk.margin(now)
     cost, free = premium + more + desk.config.fee * ticket.contracts, desk.buying_power(now)
     if cost <= free:
         return max(cost, Decimal(0))

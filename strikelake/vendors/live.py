@@ -14,6 +14,7 @@ import polars as pl
 
 from strikelake.calendar import NS_PER_MINUTE
 from strikelake.errors import VendorUnavailableError
+from strikelake.vendors.rest_market import market_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,6 +50,16 @@ class LiveMarketData:
         self._start_ns = 0
         self._bars: list[pl.DataFrame] = []
         self._covered: dict[str, int] = {}
+
+    def check(self) -> None:
+        """Ask the vendor anything: later a session goes on without it, and would decide nothing all day.
+
+        Raises
+        ------
+        VendorError
+            When it does not answer, or refuses the key.
+        """
+        market_status(self._rest.connection)
 
     def prepare(self, tickers: Iterable[str], start_ns: int, asof: int) -> None:
         """Fetch what a decision will need as far as it is known, until one minute before it.
