@@ -14,7 +14,7 @@ from pipelines.place import forgo, send, withdraw, write_down
 from pipelines.reconcile import reconcile
 from pipelines.rehearse import rehearse
 from pipelines.session import SessionPlan, SessionReport, TradingDesk
-from strikelake.calendar import NS_PER_MINUTE, Session, iso, session
+from strikelake.calendar import NS_PER_MINUTE, NS_PER_SECOND, Session, iso, session
 from strikelake.decide import DayState, decide
 from strikelake.decide.state import is_entry
 from strikelake.errors import BrokerUnavailableError, CalendarError, ConfigError, StrikelakeError
@@ -31,6 +31,9 @@ __all__ = ["SessionPlan", "SessionReport", "TradingDesk", "run_session"]
 
 MAX_LATENESS_NS = NS_PER_MINUTE
 """A decision time further back than this is skipped: its forecast is about a market that has moved on."""
+
+_REHEARSAL_NS = NS_PER_SECOND
+"""No rehearsal begins closer to its decision: it takes a tenth of this."""
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +109,7 @@ def run_session(desk: TradingDesk, plan: SessionPlan) -> SessionReport:
             desk.market_data.prepare(list(plan.underlyings), books.day.open_ns, asof)
             desk.clock.sleep_until(asof - WITHDRAWAL_NS)
             if _prepare(asof, desk, books):
-                rehearse(asof, books.day, books.account, desk.scorer, plan)
+                _rehearse_again(asof, desk, plan, books)
                 desk.clock.sleep_until(asof)
                 with undisturbed():
                     _decide_and_send(asof, desk, plan, books)
@@ -149,6 +152,16 @@ def _prepare(asof: int, desk: TradingDesk, books: _Books) -> bool:
         books.problem(f"no decision at {iso(asof)}: {error}")
         return False
     return True
+
+
+def _rehearse_again(asof: int, desk: TradingDesk, plan: SessionPlan, books: _Books) -> None:
+    """Rehearse a decision where there is time before it; what goes wrong is told, and stops nothing."""
+    if desk.clock.now() > asof - _REHEARSAL_NS:
+        return
+    try:
+        rehearse(asof, books.day, books.account, desk.scorer, plan)
+    except Exception as error:  # noqa: BLE001 - made-up prices must not end a session that holds positions
+        books.problem(f"{iso(asof)} was not rehearsed ({type(error).__name__}: {error})")
 
 
 def _decide_and_send(asof: int, desk: TradingDesk, plan: SessionPlan, books: _Books) -> None:

@@ -266,6 +266,39 @@ def test_every_decision_is_rehearsed_between_its_books_and_its_moment(
     assert rehearsed == [(at("09:00"), at("10:00")), *before_each]
 
 
+def test_a_rehearsal_that_fails_before_a_decision_is_told_and_stops_nothing(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rehearse(asof: int, *_: object) -> None:
+        if floor.clock.now() == at("10:30") - WITHDRAWAL_NS:
+            raise ZeroDivisionError("made-up prices")
+
+    monkeypatch.setattr("pipelines.trade.rehearse", rehearse)
+    floor.scorer.told[at("10:30"), "SPY"] = 0.7
+
+    report = floor.run()
+
+    assert report.decisions == len(decision_times(session(DAY)))
+    assert len(report.client_order_ids) == 2
+    [problem] = report.problems
+    assert problem.endswith("was not rehearsed (ZeroDivisionError: made-up prices)")
+
+
+def test_no_rehearsal_makes_a_decision_late(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
+    rehearsed: list[int] = []
+    monkeypatch.setattr("pipelines.trade.rehearse", lambda asof, *_: rehearsed.append(asof))
+    slept = floor.clock.sleep_until
+
+    def late(moment: int) -> None:  # the broker's answers about the last orders took long
+        slept(moment + (4_500_000_000 if moment == at("10:30") - WITHDRAWAL_NS else 0))
+
+    monkeypatch.setattr(floor.clock, "sleep_until", late)
+    floor.run()
+
+    moments = decision_times(session(DAY))
+    assert rehearsed == [moments[0], moments[0], *moments[2:]]
+
+
 @pytest.mark.parametrize(("age_seconds", "orders"), [(-1, 2), (-2, 2), (-3, 0)])
 def test_a_quote_that_came_while_the_vendor_was_waited_for_counts(
     floor: Floor, age_seconds: int, orders: int
