@@ -6,7 +6,7 @@ PYTEST := $(BIN)/pytest -n 2 --dist loadfile
 export MPLCONFIGDIR ?= $(CURDIR)/.cache/matplotlib
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-slow lint format types imports check bench lock clean
+.PHONY: help setup demo up test test-slow test-explore lint format types imports check bench lock clean
 
 help: ## list the recipes
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ test: setup ## the fast tests and the doctests
 
 test-slow: setup ## the tests that take minutes
 	$(PYTEST) -m slow
+
+test-explore: setup ## the fast tests, with other examples than in every other run
+	$(PYTEST) --hypothesis-profile explore
 
 lint: setup ## ruff: rules and format
 	$(BIN)/ruff check .

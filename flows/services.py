@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 # A server that fails ends, which is seen at once: this is for a machine that is cold and loaded.
 _START_SECONDS = 600.0
 _ANSWER_SECONDS = 10.0
+_QUIET_SECONDS = 20.0
 _STOP_SECONDS = 10.0
+
+logger = logging.getLogger(__name__)
 
 
 def free_port() -> int:
@@ -252,17 +256,20 @@ def reachable(url: str) -> bool:
 
 
 def wait_for(url: str, child: subprocess.Popen[bytes], log: Path) -> None:
-    """Return once `url` answers.
+    """Return once `url` answers; says that it waits when that takes long.
 
     Raises
     ------
     ServiceError
         When the process ends first or ten minutes pass; names its log and the last line of it.
     """
-    deadline = time.monotonic() + _START_SECONDS
-    while child.poll() is None and time.monotonic() < deadline:
+    began, told = time.monotonic(), False
+    while child.poll() is None and time.monotonic() - began < _START_SECONDS:
         if answers(url):
             return
+        if not told and time.monotonic() - began > _QUIET_SECONDS:
+            told = True
+            logger.warning("waiting for %s to answer; what it says is in %s", url, log)
         time.sleep(0.2)
     what = f"for {_START_SECONDS:.0f} s" if child.poll() is None else f"and it ended with {child.returncode}"
     lines = log.read_text(errors="replace").strip().splitlines()

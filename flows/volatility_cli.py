@@ -198,7 +198,12 @@ def surface(
     settings = load()
     day = date.date()
     path = output or settings.path("data/reports") / f"surface-{symbol}-{day}"
-    asof = et_ns(day, time) if time else None
+    try:
+        asof = et_ns(day, time) if time else None
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{time!r} is no time such as 10:30 ({error})", param_hint="'--time'"
+        ) from None
     view = read_surface(wiring.lake(settings, lake), symbol, day, bar=bar, asof=asof)
     written = write_surface_page(view, path)
     console = Console()

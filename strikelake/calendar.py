@@ -22,6 +22,7 @@ from strikelake.errors import CalendarError
 NS_PER_SECOND = 1_000_000_000
 NS_PER_MINUTE = 60 * NS_PER_SECOND
 NEW_YORK = ZoneInfo("America/New_York")
+_FIRST_DECADE, _LAST_DECADE = 188, 225  # the exchange's first rules, and pandas' last nanoseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,11 @@ class SystemClock:
 
 def sessions(start: date, end: date) -> tuple[Session, ...]:
     """Return the sessions from `start` to `end`, both included, in order.
+
+    Raises
+    ------
+    CalendarError
+        When a date is beyond the exchange's calendar.
 
     Examples
     --------
@@ -174,6 +180,11 @@ def _by_date(year: int) -> dict[date, Session]:
 @cache
 def _decade(decade: int) -> tuple[Session, ...]:
     """Return ten years' sessions: a constant of the calendar library, which takes as long for one year."""
+    if not _FIRST_DECADE <= decade <= _LAST_DECADE:
+        raise CalendarError(
+            f"the year {decade}0 is not in the exchange's calendar: give dates from {_FIRST_DECADE}0 to "
+            f"{_LAST_DECADE}9"
+        )
     with warnings.catch_warnings():
         # The library has not followed pandas 3 everywhere; its warnings are not the user's to mend.
         warnings.simplefilter("ignore")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from strikelake.errors import SandboxError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,11 +73,26 @@ class Addresses:
         """Write them to a file, so that other processes find the sandbox; the keys open nothing else."""
         path.parent.mkdir(parents=True, exist_ok=True)
         values = {field.name: getattr(self, field.name) for field in fields(Addresses)}
-        path.write_text(json.dumps(values, default=str, indent=1))
+        # Whoever looks meanwhile finds the whole file or none.
+        part = path.with_name(f".{path.name}.{os.getpid()}")
+        part.write_text(json.dumps(values, default=str, indent=1))
+        part.replace(path)
 
     @staticmethod
     def read(path: Path) -> Addresses:
-        """Read what `save` wrote."""
-        values: Mapping[str, Any] = json.loads(path.read_text())
-        days = {name: date.fromisoformat(values[name]) for name in values if name.endswith("_session")}
-        return Addresses(**{**values, **days, "directory": Path(values["directory"])})
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        SandboxError
+            When the file is not what `save` writes.
+        """
+        try:
+            values: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            days = {name: date.fromisoformat(values[name]) for name in values if name.endswith("_session")}
+            return Addresses(**{**values, **days, "directory": Path(values["directory"])})
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise SandboxError(
+                f"{path} does not say where a sandbox is ({type(error).__name__}: {error}): remove it, then "
+                "`strikelake sandbox up`"
+            ) from error

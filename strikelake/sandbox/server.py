@@ -89,7 +89,12 @@ def main(arguments: list[str]) -> None:
         with os.fdopen(settings["report_fd"], "w") as report:
             json.dump({"http": http}, report)
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1
+            app,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+            ws_ping_interval=None,  # a client on loopback that does not answer is starved, not gone
         )
         uvicorn.Server(config).run(sockets=[listener])
 

@@ -69,6 +69,7 @@ def test_a_page_that_cannot_be_written_is_refused_before_the_work(run, tmp_path,
         (("audit", "selftest"), "--seed", -1),
         (("up",), "--prefect-port", 65_536),
         (("up",), "--mlflow-port", 0),
+        (("surface", "SPY", "--date", "2025-01-02"), "--time", "25:99"),
     ],
 )
 def test_numbers_out_of_range_are_refused_by_option(run, command, option, value):

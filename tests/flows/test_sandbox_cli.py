@@ -123,6 +123,13 @@ def test_a_stale_state_file_is_removed(sandbox, state):
     assert not state.exists()
 
 
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"directory": 5}', '{"directory": ".", "pid": 1}'])
+def test_a_state_file_that_says_nothing_is_named(state, content):
+    state.write_text(content)
+    with pytest.raises(SandboxError, match=r"state\.json does not say where a sandbox is .*: remove it"):
+        run("status")
+
+
 def test_a_slow_sandbox_has_not_ended(state, monkeypatch):
     with socket.socket() as slow:
         slow.bind(("127.0.0.1", 0))

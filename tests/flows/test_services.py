@@ -56,6 +56,16 @@ def test_a_server_that_dies_while_it_starts_is_reported_to_who_waits_for_it(tmp_
             server.ready()
 
 
+def test_who_waits_for_long_is_told_what_for(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(services, "_QUIET_SECONDS", 0.0)
+    answers = iter([False, False, True])
+    monkeypatch.setattr(services, "answers", lambda _: next(answers))
+    log = tmp_path / "log"
+    with services.process([sys.executable, "-c", "import time; time.sleep(600)"], log=log) as child:
+        services.wait_for("http://127.0.0.1:9/", child, log)
+    assert caplog.messages == [f"waiting for http://127.0.0.1:9/ to answer; what it says is in {log}"]
+
+
 def test_a_server_that_never_answers_is_told_from_one_that_ended(tmp_path, monkeypatch):
     monkeypatch.setattr(services, "_START_SECONDS", 0.0)
     log = tmp_path / "log"

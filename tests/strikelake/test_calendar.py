@@ -41,6 +41,12 @@ def test_a_naive_datetime_is_refused():
         calendar.from_datetime(datetime(2025, 1, 2))  # noqa: DTZ001 - the naive one is the point
 
 
+@pytest.mark.parametrize("day", [date(1, 1, 1), date(1879, 12, 31), date(2260, 1, 1), date(9999, 12, 31)])
+def test_a_date_that_no_calendar_has_is_refused(day):
+    with pytest.raises(CalendarError, match="not in the exchange's calendar: give dates from 1880 to 2259"):
+        calendar.sessions(day, day)
+
+
 def test_the_date_is_new_yorks():
     assert calendar.et_date(calendar.from_datetime(datetime(2025, 1, 3, 2, tzinfo=UTC))) == date(2025, 1, 2)
 
