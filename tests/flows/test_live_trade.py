@@ -49,9 +49,9 @@ def test_without_a_broker_no_session_is_begun(begin):
     with pytest.raises(BrokerUnavailableError) as told:
         begin(broker, Refusing())
     expected = (
-        "no session was begun and nothing was sent: no usable answer from http://127.0.0.1:9 about "
-        "the account (ConnectionError): check the network and ALPACA_ENDPOINT. `strikelake doctor` says which endpoints "
-        "answer; started again it joins at the next decision"
+        "no session was begun and nothing was sent: no usable answer from http://127.0.0.1:9 about the "
+        "account (ConnectionError): check the network and ALPACA_ENDPOINT. `strikelake doctor` says which "
+        "endpoints answer; started again it joins at the next decision"
     )
     assert expected == str(told.value)
 
