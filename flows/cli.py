@@ -45,6 +45,7 @@ app.command()(surface)
 app.add_typer(audit_app, name="audit")
 
 _LEAST_SESSIONS = 40  # of a demo: the first 17 warm features up, and no tree splits the rows of a few days
+_INTERRUPTED = 130  # what a shell makes of SIGINT
 _MIB_A_SESSION = 8  # of a demo: its files, twice
 FlatFilesOption = Annotated[
     Path | None,
@@ -89,8 +90,12 @@ def main() -> None:
         _say(told)
         sys.exit(1)
     except KeyboardInterrupt:
-        Console(stderr=True).print("interrupted")
-        sys.exit(130)
+        _stopped()
+        sys.exit(_INTERRUPTED)
+    except SystemExit as ended:  # typer makes this of Ctrl-C while a command runs, without a word
+        if ended.code == _INTERRUPTED:
+            _stopped()
+        raise
 
 
 @app.command()
@@ -364,6 +369,10 @@ def _bars() -> Iterator[None]:
 
     with bars():
         yield
+
+
+def _stopped() -> None:
+    Console(stderr=True).print("stopped by Ctrl-C")
 
 
 def _terminated(*_: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, cast
 
 from prefect import flow
@@ -15,6 +16,7 @@ from flows.featurize import featurize
 from flows.ingest import ingest
 from flows.settings import load
 from flows.train import train
+from models.warm import import_libraries
 
 if TYPE_CHECKING:
     from flows.backtest import Backtested
@@ -46,6 +48,8 @@ def research(
     settings = load()
     first, last = ranges.to_ingest(settings, wiring.clock(settings), start, end)
     ingested = ingest(start=first, end=last, flat_files=flat_files, reference=reference)
+    # Beside the wait for kernels and compiled code; when one fails, training says so.
+    Thread(target=import_libraries, name="imports of training", daemon=True).start()
     featurized = featurize(start=first, end=last, bar=bar, symbols=symbols)
     # A session is named, so there is something to train on: the flow skips only an unnamed holiday.
     trained = cast("TrainingReport", train(session=last, start=first, bar=featurized.bar))

@@ -52,6 +52,16 @@ def test_the_commands_are_those_promised():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("while_it_runs", [True, False])
+def test_ctrl_c_is_told_once(while_it_runs, monkeypatch, capsys):
+    def pressed():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("flows.doctor.examine" if while_it_runs else "flows.cli.app", pressed)
+    code, out, err = strikelake(monkeypatch, capsys, "doctor")
+    assert (code, out, err) == (130, "", "stopped by Ctrl-C\n")
+
+
 def test_a_demo_too_short_to_learn_from_is_refused_before_anything_starts(monkeypatch, capsys):
     code, _, err = strikelake(monkeypatch, capsys, "demo", "--sessions", 24)
     assert code == 2
