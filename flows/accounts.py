@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from flows.settings import describe, home
+from flows.misspelt import describe
+from flows.settings import home
 from flows.yaml_files import read_mapping
 from strikelake.calendar import NS_PER_SECOND
 from strikelake.errors import ConfigError

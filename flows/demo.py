@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from flows.local_market import variables
-from flows.settings import NAMED_VARIABLES, load
+from flows.misspelt import NAMED_VARIABLES
+from flows.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

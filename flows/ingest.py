@@ -12,7 +12,8 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from flows import accounts, artifacts, parts, progress, ranges, wiring
-from flows.settings import load, nearest
+from flows.misspelt import nearest
+from flows.settings import load
 from pipelines import ingest as pipeline
 from pipelines.classifications import load_classifications
 from pipelines.listings import load_news

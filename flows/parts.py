@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from prefect import Task
 
-    from flows.settings import ComputeSection, Settings
+    from flows.sections import ComputeSection
+    from flows.settings import Settings
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -5,13 +5,12 @@ Everything is frozen, unknown keys are refused with the nearest valid name, and 
 
 from __future__ import annotations
 
-import difflib
 import os
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -20,134 +19,24 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from flows.misspelt import describe, refuse_misspelt
+from flows.sections import (
+    BrokerSection,
+    ClockSection,
+    ComputeSection,
+    FlatFilesSection,
+    LakeSection,
+    LoggingSection,
+    ResearchSection,
+    RestSection,
+    TrackingSection,
+    TradingSection,
+)
 from flows.yaml_files import read_mapping
 from strikelake.errors import ConfigError, MissingCredentialsError
-from strikelake.vendors.flat_files import Dataset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-NAMED_VARIABLES = (
-    *(
-        f"{vendor}_{name}"
-        for vendor in ("POLYGON", "MASSIVE")
-        for name in ("API_KEY", "S3_ACCESS_KEY", "S3_SECRET_KEY", "S3_ENDPOINT", "S3_BUCKET", "REST_ENDPOINT")
-    ),
-    "ALPACA_API_KEY",
-    "ALPACA_SECRET_KEY",
-    "ALPACA_ENDPOINT",
-    "ACCOUNT_BALANCE",
-    "RISK_TOLERANCE",
-    "TRADING_MODE",
-)
-"""Variables with a name of their own; every other setting is STRIKELAKE_<SECTION>__<KEY>."""
-
-_OUTSIDE = {"STRIKELAKE_HOME", "STRIKELAKE_REAL_DATA"}
-Share = Annotated[float, Field(gt=0, le=1)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class LakeSection(_Section):
-    """Where the lake is: a folder, or s3://bucket/prefix."""
-
-    root: str
-
-
-class QuotesSection(_Section):
-    """Which quotes of options are kept; `tier` is the symbols of the account's tier."""
-
-    underlyings: Literal["tier", "all"] | tuple[str, ...]
-    max_dte: int | None = Field(ge=0)
-    sampling: Literal["minute", "all"]
-
-
-class FlatFilesSection(_Section):
-    """Where flat files come from, which, and what is kept of the largest of them."""
-
-    endpoint: str
-    bucket: str
-    datasets: tuple[Dataset, ...]
-    optional: tuple[Dataset, ...]
-    bad_share: Share
-    timeout_seconds: float = Field(gt=0)
-    quotes: QuotesSection
-
-
-class RestSection(_Section):
-    """The data vendor's REST endpoint, and whether and where its requests are counted."""
-
-    endpoint: str
-    timeout_seconds: float = Field(gt=0)
-    enforce_budget: bool
-    budget_file: str
-    settle_seconds: float = Field(ge=0, le=30)
-
-
-class ComputeSection(_Section):
-    """Where heavy steps run: threads of this process, or Dask's workers.
-
-    `scheduler` is the address of a cluster; None starts `workers` processes on this machine.
-    """
-
-    runner: Literal["threads", "dask"]
-    workers: int = Field(ge=1)
-    scheduler: str | None
-
-
-class BrokerSection(_Section):
-    """The broker's endpoints; `TRADING_MODE` chooses."""
-
-    paper_endpoint: str
-    live_endpoint: str
-    timeout_seconds: float = Field(gt=0)
-
-
-class ClockSection(_Section):
-    """Where the live trader gets its time; None is the machine's clock."""
-
-    endpoint: str | None = None
-
-
-class TrackingSection(_Section):
-    """MLflow: database, artifacts, experiment and the registered model's name."""
-
-    uri: str
-    artifacts: str
-    experiment: str
-    model: str
-
-
-class ResearchSection(_Section):
-    """What is trained, and how it is validated."""
-
-    bar: Literal["auto", "30m", "1d"]
-    horizon_30m: int = Field(ge=1, le=260)
-    horizon_1d: int = Field(ge=1, le=260)
-    embargo_horizons: int = Field(ge=1)
-    folds: int = Field(ge=2, le=50)
-    models: tuple[Literal["forest", "boosted", "neural"], ...] = Field(min_length=1)
-    features: tuple[str, ...] = Field(min_length=1)
-    seed: int
-
-    def horizon(self, bar: str) -> int:
-        """Return the label's horizon in bars of the given length."""
-        return self.horizon_30m if bar == "30m" else self.horizon_1d
-
-
-class TradingSection(_Section):
-    """Live trading and what option pricing falls back to."""
-
-    journal: str
-    default_rate: float
-
-
-class LoggingSection(_Section):
-    """How much is said."""
-
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+    from collections.abc import Mapping
 
 
 class Settings(BaseSettings):
@@ -293,7 +182,7 @@ def load() -> Settings:
     """
     if not (home() / "config" / "config.yaml").is_file():
         raise ConfigError(f"{home()} has no config/config.yaml: run in the checkout, or set STRIKELAKE_HOME")
-    _refuse_misspelt(os.environ)
+    refuse_misspelt(os.environ, Settings)
     try:
         return Settings(_env_file=home() / ".env")  # type: ignore[call-arg]
     except SettingsError as error:
@@ -303,37 +192,6 @@ def load() -> Settings:
         raise ConfigError(f"{home() / '.env'} is no UTF-8 ({error}): save it as such") from None
     except ValidationError as error:
         raise ConfigError(describe(error, Settings, "config/config.yaml or the environment")) from None
-
-
-def describe(error: ValidationError, model: type[BaseModel], source: str) -> str:
-    """Return the first problem of a validation as one line: what was found, where, and what to do."""
-    problems = error.errors(include_url=False, include_context=False)
-    # A misspelt key is also a missing one: the misspelling is what the reader must see.
-    first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        hint = nearest(str(first["loc"][-1]), _names(model, first["loc"][:-1]))
-        return f"unknown setting {where!r} in {source}{hint}"
-    found = "" if first["type"] == "missing" else f" (found {first['input']!r})"
-    return f"setting {where!r} in {source}: {first['msg']}{found}"
-
-
-def nearest(name: str, valid: Iterable[str]) -> str:
-    """Return `: did you mean …?` for the valid name closest to `name`, else the valid names."""
-    choices = sorted(map(str, valid))
-    close = difflib.get_close_matches(name, choices, n=1)
-    return f": did you mean {close[0]!r}?" if close else f": valid are {', '.join(choices)}"
-
-
-def _names(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    for part in path:
-        field = model.model_fields.get(str(part))
-        if field is None or not (
-            isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
-        ):
-            return []
-        model = field.annotation
-    return list(model.model_fields)
 
 
 def _key_pair(
@@ -349,23 +207,3 @@ def _key_pair(
             "or run `strikelake demo`, which needs none"
         )
     return values[0], values[1]
-
-
-def _refuse_misspelt(environment: Mapping[str, str]) -> None:
-    """Refuse variables that look like ours and are not; other programs' variables pass."""
-    sections = [
-        f"STRIKELAKE_{section}__{key}".upper()
-        for section in Settings.model_fields
-        for key in _names(Settings, (section,))
-    ]
-    valid = [*NAMED_VARIABLES, *sections, "STRIKELAKE_REPORTS", *_OUTSIDE]
-    for name in environment:
-        if name in valid:
-            continue
-        ours = name.startswith("STRIKELAKE_")
-        almost = name.startswith(("POLYGON_", "MASSIVE_", "ALPACA_", "ACCOUNT_", "RISK_", "TRADING_"))
-        if ours or (almost and difflib.get_close_matches(name, NAMED_VARIABLES, n=1, cutoff=0.85)):
-            raise ConfigError(f"unknown environment variable {name}{nearest(name, valid)}")
-    for one, other in zip(NAMED_VARIABLES[:6], NAMED_VARIABLES[6:12], strict=True):
-        if environment.get(one) and environment.get(other) and environment[one] != environment[other]:
-            raise ConfigError(f"{one} and {other} are both set and differ: keep one of them")

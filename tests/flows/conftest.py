@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from flows.settings import NAMED_VARIABLES
+from flows.misspelt import NAMED_VARIABLES
 
 # Prefect reads this when it is imported; its own log would write to streams that pytest has closed.
 os.environ["PREFECT_LOGGING_LEVEL"] = "CRITICAL"

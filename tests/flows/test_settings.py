@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from flows import settings
+from flows import misspelt, settings
 from strikelake.errors import ConfigError, MissingCredentialsError
 
 
@@ -106,4 +106,4 @@ def test_secrets_never_print_and_settings_are_frozen(monkeypatch):
 def test_the_example_environment_file_names_only_variables_we_read():
     lines = (settings.home() / ".env.example").read_text().splitlines()
     named = {line.split("=")[0] for line in lines if "=" in line and not line.startswith("#")}
-    assert named <= set(settings.NAMED_VARIABLES)
+    assert named <= set(misspelt.NAMED_VARIABLES)
