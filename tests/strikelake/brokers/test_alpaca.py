@@ -326,7 +326,7 @@ def test_a_hanging_broker_is_given_up(alpaca: FakeAlpaca) -> None:
 
 
 def test_a_closed_port_is_unavailable(alpaca: FakeAlpaca) -> None:
-    broker = AlpacaBroker("K", "S", url="http://127.0.0.1:1", timeout=0.3)
+    broker = AlpacaBroker("K", "S", url="http://127.0.0.1:1", timeout=120)
 
     with pytest.raises(
         BrokerUnavailableError, match=r"http://127.0.0.1:1 about the account \(ConnectionError\)"

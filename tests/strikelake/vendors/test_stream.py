@@ -185,7 +185,7 @@ def test_a_client_that_forgets_a_cancel_is_cancelled_again(sandbox, monkeypatch)
         work = asyncio.ensure_future(listen(subscription, SandboxClock(sandbox.clock_url), print))
         await connected.wait()
         work.cancel()
-        await asyncio.wait([work], timeout=30)
+        await asyncio.wait([work], timeout=120)
         return work.cancelled()
 
     monkeypatch.setattr(massive, "WebSocketClient", Forgetful)
