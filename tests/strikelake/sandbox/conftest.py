@@ -73,7 +73,7 @@ class Listener:
         self.stream._should_run = False
         if self.stream._ws is not None:
             # Its own stop waits for five seconds of silence.
-            asyncio.run_coroutine_threadsafe(self.stream._ws.close(), self.stream._loop).result()
+            asyncio.run_coroutine_threadsafe(self.stream._ws.close(), self.stream._loop).result(120)
         self.until(lambda: not self.thread.is_alive())
 
 
