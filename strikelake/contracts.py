@@ -158,6 +158,7 @@ def occ_columns(column: str) -> list[pl.Expr]:
     ]
 
 
+@cache  # as settlement_ns
 def expiry_ns(expiration: date) -> int:
     """Return the close of the last session on or before `expiration`, when trading stops, ns UTC.
 

@@ -25,7 +25,6 @@ from strikelake.strategy.prices import PENNY, limit_price
 from strikelake.strategy.selection import (
     LONG_LEVEL,
     SPREAD_LEVEL,
-    by_delta,
     debit_spreads,
     listed,
     long_option,
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 
     from strikelake.decide.state import Context
     from strikelake.portfolio import Holding
-    from strikelake.strategy.selection import Listed, Structure, Tradable
+    from strikelake.strategy.selection import Contracts, Listed, Structure, Tradable
     from strikelake.strategy.signals import Signal
 
 _SIZE_CODES = {
@@ -147,20 +146,19 @@ def _enter(context: Context, book: _Book, tradable: Tradable, signal: Signal) ->
 
 def _choose(
     context: Context, tradable: Tradable, signal: Signal
-) -> tuple[Listed, list[Listed], Decimal] | Denial:
+) -> tuple[Listed, Contracts, Decimal] | Denial:
     """Return the long leg, all contracts of its kind, and its ask; or why there is none."""
     name, limits = signal.underlying, context.limits
     contracts = listed(tradable, name, signal.direction, signal.exit_at)
-    ranked = by_delta(contracts, limits.delta_target, limits.delta_tolerance)
     first: Denial | None = None
-    for contract in ranked:
+    for contract in contracts.by_delta(limits.delta_target, limits.delta_tolerance):
         denial = _check_leg(context, name, contract)
         if denial is None and contract.ask is not None:
             return contract, contracts, contract.ask
         first = first or denial
     if first is not None:
         return first
-    if contracts and all(contract.bid is None or contract.ask is None for contract in contracts):
+    if len(contracts) and all(contract.bid is None or contract.ask is None for contract in contracts):
         return Denial(
             name, DenialCode.NO_QUOTE, f"none of {len(contracts)} contracts is quoted on both sides"
         )

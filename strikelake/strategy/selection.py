@@ -6,21 +6,24 @@ most that can be lost.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
 
 from strikelake.contracts import expiry_ns
 from strikelake.orders import Effect, Leg, Side
 from strikelake.strategy.prices import decimal_price
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     import polars as pl
+    from numpy.typing import NDArray
 
     from strikelake.strategy.signals import Signal
 
@@ -31,11 +34,11 @@ SPREAD_LEVEL = 3
 
 _OCC_TAIL = 15
 """Characters of an OCC symbol after its root."""
-_NUMBERS = ("strike", "bid_price", "ask_price", "quote_ts_ns", "delta")
+_COLUMNS = ("occ_symbol", "expiration", "strike", "bid_price", "ask_price", "quote_ts_ns", "delta")
 
 
 class Listed(NamedTuple):
-    """One contract of the chain; a tuple, as a decision makes hundreds and looks at a few.
+    """One contract of the chain.
 
     Attributes
     ----------
@@ -71,6 +74,56 @@ class Listed(NamedTuple):
         return decimal_price(self.ask_price)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Contracts:
+    """Some contracts of a chain, in the order of expiration and strike.
+
+    A decision has thousands and looks at a few: one becomes a `Listed` when it is looked at.
+
+    Attributes
+    ----------
+    chain
+        The columns of `Listed`, but `expires_at`.
+    symbols
+        Its column occ_symbol.
+    rows
+        Which, in any order.
+    """
+
+    chain: pl.DataFrame
+    symbols: list[str]
+    rows: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Listed]:
+        """Look at every one."""
+        found = [_listed(row) for row in self.chain[self.rows].rows()]
+        return iter(sorted(found, key=attrgetter("expiration", "strike", "occ_symbol")))
+
+    def by_delta(self, target: float, tolerance: float) -> Iterator[Listed]:
+        """Yield the contracts with a delta near the target, the best first.
+
+        The nearest expiration comes first, then the absolute delta closest to `target`, then the lower
+        strike. Contracts without a solved delta, or further than `tolerance` away, are left out.
+        """
+        distance = np.abs(np.abs(self.chain["delta"].to_numpy()[self.rows]) - target)
+        near = self.rows[distance <= tolerance]
+        expirations, strikes = (
+            self.chain[name].to_numpy()[near].tolist() for name in ("expiration", "strike")
+        )
+        rows, distances = near.tolist(), distance[distance <= tolerance].tolist()
+        symbols = [self.symbols[row] for row in rows]
+        for *_, row in sorted(zip(expirations, distances, strikes, symbols, rows, strict=True)):
+            yield _listed(self.chain.row(row))
+
+
+def _listed(values: tuple[Any, ...]) -> Listed:
+    return Listed._make((*values, expiry_ns(values[1])))
+
+
 @dataclass(frozen=True, slots=True)
 class Structure:
     """A priced structure.
@@ -99,7 +152,7 @@ class Structure:
 Sides: TypeAlias = Callable[[str, date], str]
 """From an underlying and an expiration to the sides that matter: "C", "P", both or none."""
 
-Tradable: TypeAlias = Mapping[tuple[str, int], Sequence[Listed]]
+Tradable: TypeAlias = Mapping[tuple[str, int], Contracts]
 """Contracts by underlying and direction, as `tradable_contracts` returns them."""
 
 
@@ -123,21 +176,18 @@ def tradable_contracts(
     Returns
     -------
     Mapping
-        By underlying and direction, sorted by expiration and strike; none where nothing is listed.
+        By underlying and direction.
     """
-    sides = entry_contracts(signals, today, dte)
-    names, kinds, symbols = (chain[name].to_list() for name in ("underlying", "option_type", "occ_symbol"))
-    days: list[date] = chain["expiration"].to_numpy().tolist()
-    strikes, bids, asks, quoted, deltas = (chain[name].to_list() for name in _NUMBERS)
-    expiries = {day: expiry_ns(day) for day in set(days)}
-    found: dict[tuple[str, int], list[Listed]] = {}
-    for i, (name, kind, symbol, day) in enumerate(zip(names, kinds, symbols, days, strict=True)):
-        if kind in sides(name, day) and not symbol[:-_OCC_TAIL][-1:].isdigit():
-            numbers = strikes[i], bids[i], asks[i], quoted[i], deltas[i]
-            contract = Listed(symbol, day, *numbers, expiries[day])
-            found.setdefault((name, 1 if kind == "C" else -1), []).append(contract)
-    for contracts in found.values():
-        contracts.sort(key=attrgetter("expiration", "strike", "occ_symbol"))
+    narrow = chain[list(_COLUMNS)]
+    symbols, expirations = chain["occ_symbol"].to_list(), chain["expiration"].to_numpy()
+    first, last = (np.datetime64(today + timedelta(days=days)) for days in dte)
+    in_time, calls = (first <= expirations) & (expirations <= last), (chain["option_type"] == "C").to_numpy()
+    found = {}
+    for name, direction in {(signal.underlying, signal.direction) for signal in signals}:
+        wanted = (chain["underlying"] == name).to_numpy() & in_time & (calls if direction > 0 else ~calls)
+        rows = np.flatnonzero(wanted)
+        plain = [not symbols[row][:-_OCC_TAIL][-1:].isdigit() for row in rows.tolist()]
+        found[name, direction] = Contracts(narrow, symbols, rows[np.array(plain, dtype=np.bool_)])
     return found
 
 
@@ -158,29 +208,15 @@ def entry_contracts(signals: Iterable[Signal], today: date, dte: tuple[int, int]
     return lambda name, expiration: sides.get(name, "") if first <= expiration <= last else ""
 
 
-def listed(tradable: Tradable, underlying: str, direction: int, exit_at: int) -> list[Listed]:
-    """Return the contracts for one signal, quoted or not, by expiration and strike.
+def listed(tradable: Tradable, underlying: str, direction: int, exit_at: int) -> Contracts:
+    """Return the contracts for one signal, quoted or not.
 
     Contracts that stop trading by `exit_at` (ns UTC), the planned exit, are left out.
     """
-    found = tradable.get((underlying, direction), ())
-    return [contract for contract in found if contract.expires_at > exit_at]
-
-
-def by_delta(contracts: Iterable[Listed], target: float, tolerance: float) -> list[Listed]:
-    """Return the contracts with a delta near the target, the best first.
-
-    The nearest expiration comes first, then the absolute delta closest to `target`, then the lower strike.
-    Contracts without a solved delta, or further than `tolerance` away, are left out.
-    """
-    near: list[tuple[date, float, float, str, Listed]] = []
-    for contract in contracts:
-        if contract.delta is None:
-            continue
-        distance = abs(abs(contract.delta) - target)
-        if distance <= tolerance:
-            near.append((contract.expiration, distance, contract.strike, contract.occ_symbol, contract))
-    return [entry[-1] for entry in sorted(near, key=lambda entry: entry[:-1])]
+    known = tradable[underlying, direction]
+    days, place = np.unique(known.chain["expiration"].to_numpy()[known.rows], return_inverse=True)
+    lasts = np.array([expiry_ns(day) > exit_at for day in days.tolist()], dtype=np.bool_)
+    return replace(known, rows=known.rows[lasts[place]])
 
 
 def long_option(contract: Listed, ask: Decimal, direction: int) -> Structure:

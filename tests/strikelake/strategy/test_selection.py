@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from strikelake.calendar import session
-from strikelake.strategy.selection import by_delta, debit_spreads, long_option, tradable_contracts
+from strikelake.strategy.selection import debit_spreads, long_option, tradable_contracts
 from strikelake.strategy.selection import listed as listed_on
 from strikelake.strategy.signals import Signal
 
@@ -65,7 +65,7 @@ def test_a_contract_must_outlast_the_planned_exit():
 def test_adjusted_contracts_and_other_underlyings_are_left_out():
     found = listed(chain(row(500, 0.5, root="SPY1"), row(505, 0.5)), "SPY", 1, TODAY, NEVER, (5, 45))
     assert strikes(found) == [505]
-    assert listed(chain(row(500, 0.5)), "QQQ", 1, TODAY, NEVER, (5, 45)) == []
+    assert list(listed(chain(row(500, 0.5)), "QQQ", 1, TODAY, NEVER, (5, 45))) == []
 
 
 def test_the_nearest_expiration_comes_first_then_the_nearest_delta_then_the_lower_strike():
@@ -79,14 +79,14 @@ def test_the_nearest_expiration_comes_first_then_the_nearest_delta_then_the_lowe
     )
     contracts = listed(rows, "SPY", 1, TODAY, NEVER, (5, 45))
     expected = [(NEAR, 500), (NEAR, 505), (NEAR, 495), (FAR, 500)]
-    assert expected == [(c.expiration, int(c.strike)) for c in by_delta(contracts, 0.45, 0.2)]
+    assert expected == [(c.expiration, int(c.strike)) for c in contracts.by_delta(0.45, 0.2)]
 
 
 def test_puts_are_ranked_by_absolute_delta():
     contracts = listed(
         chain(row(490, -0.3, kind="P"), row(500, -0.5, kind="P")), "SPY", -1, TODAY, NEVER, (5, 45)
     )
-    assert strikes(by_delta(contracts, 0.45, 0.2)) == [500, 490]
+    assert strikes(contracts.by_delta(0.45, 0.2)) == [500, 490]
 
 
 @pytest.mark.parametrize(("direction", "name"), [(1, "long_call"), (-1, "long_put")])
@@ -121,5 +121,5 @@ def test_debit_spreads_are_vertical_bounded_and_the_widest_first():
 def test_a_put_spread_sells_the_lower_strike():
     rows = chain(row(500, -0.5, kind="P", bid=5.0, ask=5.1), row(490, -0.3, kind="P", bid=2.0, ask=2.1))
     contracts = listed(rows, "SPY", -1, TODAY, NEVER, (5, 45))
-    ((spread, short),) = debit_spreads(contracts[1], contracts, -1)
+    ((spread, short),) = debit_spreads(list(contracts)[1], contracts, -1)
     assert ("put_debit_spread", Decimal("3.1"), 490) == (spread.strategy, spread.debit, int(short.strike))
