@@ -177,8 +177,16 @@ def mlflow_command(settings: Settings, port: int) -> list[str]:
 def up(
     settings: Settings, home: Path, *, prefect_port: int, mlflow_port: int, say: Callable[[str], None]
 ) -> None:
-    """Run server, worker, deployments and MLflow UI until interrupted."""
+    """Run server, worker, deployments and MLflow UI until interrupted.
+
+    Raises
+    ------
+    ServiceError
+        When a port is taken, before anything starts; when one of them does not start, or has died.
+    """
     logs = home / "logs"
+    refuse_taken(prefect_port, "Prefect")
+    refuse_taken(mlflow_port, "MLflow")
     with ExitStack() as stack:
         say("starting the Prefect server …")
         url = stack.enter_context(prefect_server(home, port=prefect_port, services=True))

@@ -103,6 +103,20 @@ def test_a_taken_port_is_refused_by_name(tmp_path):
             services.refuse_taken(port, "Prefect")
 
 
+@pytest.mark.parametrize("option", ["prefect_port", "mlflow_port"])
+def test_a_taken_port_is_refused_before_anything_starts(option, tmp_path):
+    said = []
+    with services.socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        ports = {"prefect_port": services.free_port(), "mlflow_port": services.free_port()}
+        taken = ports | {option: holder.getsockname()[1]}
+        with pytest.raises(ServiceError, match=f"choose another with --{option.replace('_', '-')}"):
+            services.up(None, tmp_path / "prefect", **taken, say=said.append)
+    assert said == []
+    assert not (tmp_path / "prefect").exists()
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("prefect")
