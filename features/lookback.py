@@ -102,7 +102,8 @@ def _enough(inputs: Callable[[int], Rows], feature: Feature, findings: Sequence[
         low, high = (low, middle) if suffices(middle) else (middle, high)
     if high == longest:
         return (
-            f"only all {longest} bars give this value: it depends on where the history starts, or needs more"
+            f"only all {longest} bars that were read give this value: declare a lookback beyond that and "
+            "audit again; where none is enough, it depends on where the history starts"
         )
     return f"declare a lookback of {high} or more: {feature.lookback} is too short"
 

@@ -74,7 +74,7 @@ def test_an_audit_of_chosen_features_passes_and_writes_its_page(run, lake, tmp_p
     families = ("--family", "price", "--family", "volume")
     code, said = run("lookahead", "--lake", lake, *families, "--samples", 2, "--report", folder)
     assert code == 0
-    assert "rsi_7 passed 12 12 0" in said
+    assert "rsi_7 passed 620 620 0" in said
     assert "atm_iv" not in said
     assert "forward_return_1 passed" in said
     assert re.search(r"at 2 decisions on 1d bars; proved: (\d+) of \1; not proved: 0; failed: none", said)
@@ -88,7 +88,7 @@ def test_a_feature_without_enough_history_is_exit_1_with_the_remedy(run, lake, m
     assert code == 1
     assert "rsi_7 FAILED" in said
     assert "gap passed" in said
-    assert "declare a lookback of" in said
+    assert "only all 31 bars that were read give this value: declare a lookback beyond that" in said
     assert "failed: rsi_7" in said
 
 

@@ -185,6 +185,7 @@ def test_a_removed_table_comes_back(lake, folder):
 
 
 def test_an_empty_source_is_told_where_it_was_looked_for(lake, folder):
+    (folder.source.root / "us_stocks_sip").mkdir(parents=True)
     said = r"flatfiles has no files from 2025-01-02 to 2025-01-03 for stock_day_bars \(us_stocks_sip/day_aggs"
     with pytest.raises(NotPublishedError, match=said):
         ingest(lake, folder.source, [DAY_BARS], THU, FRI)

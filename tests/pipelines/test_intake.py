@@ -73,8 +73,8 @@ DAMAGED = {
     "binary garbage, gzipped": (gzip.compress(bytes(range(256)) * 400), "lacks the columns"),
     "one endless line": (gzip.compress(b"a" * 200_000), "no CSV file: a line is longer|lacks the columns"),
     "one endless row": (packed("A" * 9_000_000), "no CSV file: a line is longer"),
-    "nothing": (b"", "lacks the columns"),
-    "nothing, gzipped": (gzip.compress(b""), "lacks the columns"),
+    "nothing": (b"", "is empty: fetch it again"),
+    "nothing, gzipped": (gzip.compress(b""), "is empty: fetch it again"),
     "a header alone": (packed(), "has a header and no rows"),
     "a missing column": (packed("SPY,1", header="ticker,volume"), "lacks the columns open, close, high, low"),
     "another day": (
