@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from features.worlds import Tables
 
 
+_ROW = ["asof", "underlying"]
+
+
 def audit_label(
     name: str,
     label: Callable[[Tables], pl.DataFrame],
@@ -44,18 +47,21 @@ def audit_label(
     Verdict
         Findings have the checks "known too soon" (`known_at` is not after `asof`), "known by asof" (rows
         known at the decision give the label), "later than known_at" (it changes with rows that
-        become known after `known_at`) and "filled before asof" (it moves although no price does).
+        become known after `known_at`) and "filled before asof" (it moves although no price does). All but the
+        last are looked for in every row of which the worlds of these moments tell.
     """
     try:
-        recorded = label(tables)
-        findings = tuple(
-            finding for asof in moments for finding in _findings(label, tables, recorded, asof, still)
-        )
+        recorded = _sorted(label(tables)).drop_nulls("value")
+        soon = recorded.filter(pl.col("known_at") <= pl.col("asof")).with_columns(value_right="value")
+        found = list(_pairs("known too soon", soon))
+        for asof in moments:
+            found += _findings(label, tables, recorded, asof, still)
     except Exception as error:  # noqa: BLE001 - a user's label may raise anything, and is told of it
         return Verdict(name, error=describe(error, World(0)))
-    rows = recorded.filter(pl.col("asof").is_in(list(moments)))
+    findings = tuple({(each.check, each.underlying, each.asof): each for each in found}.values())
+    seen = recorded.filter(pl.col("asof").is_in(list(moments))).height
     checks = 3 if still is None else 4
-    return Verdict(name, checks * rows.height, checks * (rows.height - rows["value"].null_count()), findings)
+    return Verdict(name, checks * seen, checks * seen, findings)
 
 
 def _findings(
@@ -65,23 +71,27 @@ def _findings(
     asof: int,
     still: float | None,
 ) -> Iterator[Finding]:
-    def values(world: World) -> dict[str, float | None]:
-        return _at(label(OtherTables(tables, world)), asof)
+    def other(world: World) -> pl.DataFrame:
+        return _sorted(label(OtherTables(tables, world)))
 
-    rows = recorded.filter(asof=asof).drop_nulls("value").sort("underlying")
-    expected = _at(rows, asof)
-    for name in rows.filter(pl.col("known_at") <= asof)["underlying"]:
-        yield Finding("known too soon", name, asof, expected[name], expected[name])
-    for name, value in values(World(asof, "removed")).items():
-        if value is not None and name in expected:
-            yield Finding("known by asof", name, asof, expected[name], value)
-    for known_at in rows["known_at"].unique().sort():
-        then = values(World(known_at, "changed"))
-        for name in rows.filter(known_at=known_at)["underlying"]:
-            if not same(expected[name], then.get(name)):
-                yield Finding("later than known_at", name, asof, expected[name], then.get(name))
+    later = pl.col("known_at") > asof
+    here = recorded.filter(asof=asof)
+    known = other(World(asof, "removed")).drop_nulls("value")
+    yield from _pairs("known by asof", recorded.filter(later).join(known, on=_ROW, how="inner"))
+    for known_at in here["known_at"].unique().sort():
+        changed = other(World(known_at, "changed"))
+        settled = recorded.filter(pl.col("known_at") <= known_at)
+        found = _pairs("later than known_at", settled.join(changed, on=_ROW, how="left"))
+        yield from (finding for finding in found if not same(finding.expected, finding.found))
     if still is not None:
-        yield from _paid_before(values(World(asof, "still")), asof, still)
+        yield from _paid_before(_at(other(World(asof, "still")), asof), asof, still)
+
+
+def _pairs(check: str, rows: pl.DataFrame) -> Iterator[Finding]:
+    """Yield a finding for each row: its value, and the one that was joined to it."""
+    columns = ("underlying", "asof", "value", "value_right")
+    for row in rows.sort("asof", "underlying").select(columns).iter_rows():
+        yield Finding(check, *row)
 
 
 def _paid_before(unmoved: Mapping[str, float | None], asof: int, still: float) -> Iterator[Finding]:
@@ -92,5 +102,8 @@ def _paid_before(unmoved: Mapping[str, float | None], asof: int, still: float) -
 
 
 def _at(frame: pl.DataFrame, asof: int) -> dict[str, float | None]:
-    rows = frame.lazy().filter(asof=asof).select("underlying", pl.col("value").cast(pl.Float64)).collect()
-    return dict(rows.iter_rows())
+    return dict(frame.filter(asof=asof).select("underlying", "value").iter_rows())
+
+
+def _sorted(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select(*_ROW, pl.col("value").cast(pl.Float64), "known_at").sort(_ROW)

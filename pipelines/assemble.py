@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from features.catalog import choose
+from features.definitions import definition
 from features.feature import BARS
 from features.labels import Label, direction
 from features.structure_labels import StructureLabel
@@ -73,14 +74,16 @@ def assemble(
     EmptyLakeError
         When there are no features or bars in the range.
     DatasetError
-        When a feature is not stored, a label needs quotes and there are none, too few rows are left, or all
-        labels are the same; the message has the counts and what to do.
+        When a feature is not stored, or not as it is defined now, a label needs quotes and there are none,
+        too few rows are left, or all labels are the same; the message has the counts and what to do.
     FeatureError
         When a feature is unknown.
     """
     chosen = dict(features) if isinstance(features, Mapping) else choose(features)
     of_bars = {name: feature.on == BARS for name, feature in chosen.items()}
-    return _joined(lake, of_bars, labels, bar, (start, end), universe, lake.resolve(as_of))
+    dataset = _joined(lake, of_bars, labels, bar, (start, end), universe, lake.resolve(as_of))
+    _require_as_defined(dataset, chosen)
+    return dataset
 
 
 def rebuild(lake: Lake, manifest: Mapping[str, Any]) -> Dataset:
@@ -238,6 +241,19 @@ def _early(rows: pl.DataFrame, of_bars: Mapping[str, bool]) -> pl.DataFrame:
 def _sources(rows: pl.DataFrame, of_bars: Mapping[str, bool]) -> dict[str, Source]:
     found = dict(rows.group_by("feature").agg(pl.col("definition").unique().sort()).iter_rows())
     return {name: Source(made_of_bars, tuple(found[name])) for name, made_of_bars in of_bars.items()}
+
+
+def _require_as_defined(dataset: Dataset, features: Mapping[str, Feature]) -> None:
+    """Refuse values of other code: a model is served by the code there is now."""
+    others = [
+        name for name in dataset.sources if dataset.sources[name].definitions != (definition(features[name]),)
+    ]
+    if others:
+        raise DatasetError(
+            f"{', '.join(others)} are stored as another definition computed them, at least in part: what is "
+            f"served would differ from what is learned; run `strikelake features build --bar {dataset.bar}` "
+            "with their names, or `rebuild` the training set of that time from its manifest"
+        )
 
 
 def _require_enough(dataset: Dataset) -> None:

@@ -78,6 +78,32 @@ def test_labels_that_cheat_are_caught_by_the_check_for_it(trials, name, check):
     assert trials[name].ways[0] == check
 
 
+@pytest.mark.parametrize(
+    ("cheat", "check"),
+    [
+        ({"known_at": pl.col("asof").shift(-1)}, "later than known_at"),
+        ({"known_at": pl.col("asof")}, "known too soon"),
+        ({"value": pl.col("close").shift(-9) / pl.col("close")}, "later than known_at"),
+    ],
+)
+def test_a_label_that_cheats_in_few_rows_is_caught_beside_the_sampled_ones(cheat, check):
+    tables = planted_market()
+    bars = tables["bars"].filter(underlying="ALFA").sort("asof")
+    dear = (pl.col("underlying") == "ALFA") & (pl.col("asof") == bars["asof"][200])
+    honest = {"value": pl.col("close").shift(-4) / pl.col("close"), "known_at": pl.col("asof").shift(-4)}
+    mixed = {name: pl.when(dear).then(cheat.get(name, true)).otherwise(true) for name, true in honest.items()}
+
+    def label(tables):
+        rows = tables["bars"].with_columns(
+            (value.over("underlying")).alias(name) for name, value in mixed.items()
+        )
+        return rows.select("asof", "underlying", "value", "known_at").drop_nulls()
+
+    verdict = audit_label("rare", label, tables, bars["asof"].to_list()[198:200], still=None)
+    assert check in {finding.check for finding in verdict.findings}
+    assert {finding.asof for finding in verdict.findings} == {bars["asof"][200]}
+
+
 def test_a_label_that_raises_is_told():
     tables = planted_market()
     verdict = audit_label("broken", lambda tables: tables["nothing"], tables, [1])

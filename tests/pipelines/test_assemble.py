@@ -2,11 +2,13 @@
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import date
 
 import polars as pl
 import pytest
 
+from features.catalog import choose
 from features.labels import Label, direction
 from features.structure_labels import StructureLabel
 from pipelines.assemble import assemble, rebuild
@@ -94,6 +96,20 @@ def test_versions_rebuild_the_frame_after_the_lake_has_changed(writable):
     again = collected(writable, WARM, END, bar="30m", horizon=2, as_of=first.versions)
     assert again.frame.equals(first.frame)
     assert again.versions == first.versions
+
+
+def test_values_of_another_definition_are_refused(writable):
+    now = choose(FEATURES)
+    slower = {"rsi_7": replace(now["rsi_7"], lookback=now["rsi_7"].lookback + 1)}
+    labels, span = [Label("direction", 2)], {"bar": "30m", "start": WARM, "end": END}
+    with pytest.raises(DatasetError, match=r"^rsi_7 are stored as another definition computed them"):
+        assemble(writable, now | slower, labels, **span)
+    featurize(writable, END, END, bar="30m", features=slower)  # one session of another definition
+    for features in (now, now | slower):
+        with pytest.raises(DatasetError, match=r"features build --bar 30m"):
+            assemble(writable, features, labels, **span)
+    featurize(writable, WARM, END, bar="30m", features=slower)
+    assert assemble(writable, now | slower, labels, **span).frame.height > 0
 
 
 def test_too_few_rows_are_counted(featured):

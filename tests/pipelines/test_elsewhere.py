@@ -126,17 +126,25 @@ def path(tmp_path_factory):
     return found
 
 
-@pytest.fixture(scope="module", params=["lookahead", "lookback"])
-def report(request, priced_lake, path):
+def _audit(lake, path, check, names=None):
     features = load(path)
-    span = (date.min, date.max)
     options = {"bar": "30m", "samples": 2, "module": path}
-    return audit.audit_features(priced_lake, request.param, features, list(features), *span, **options)
+    return audit.audit_features(lake, check, features, names or list(features), date.min, date.max, **options)
+
+
+@pytest.fixture(scope="module")
+def report(priced_lake, path):
+    return _audit(priced_lake, path, "lookback")
 
 
 def test_only_functions_of_their_inputs_pass(report):
     passed = {verdict.name for verdict in report.verdicts if verdict.status == "passed"}
     assert passed == HONEST
+
+
+def test_what_was_fitted_on_the_future_first_fails_the_other_audit_too(priced_lake, path):
+    report = _audit(priced_lake, path, "lookahead", ["fitted_on_the_first", "plain"])
+    assert report.failed == ("fitted_on_the_first",)
 
 
 def test_what_opens_a_file_is_told_so(report):
