@@ -16,7 +16,7 @@ from strikelake.pricing import american
 from strikelake.pricing.options import Options
 from strikelake.pricing.rates import years_between
 from strikelake.schemas import table
-from strikelake.strategy.selection import entry_contracts
+from strikelake.strategy.selection import entry_contracts, tradable_contracts
 from strikelake.strategy.signals import Signal
 
 DAY = date(2025, 1, 14)
@@ -147,6 +147,29 @@ def test_the_columns_are_the_contract_with_the_decision():
     empty = chain(row(100, "C", -1, 4.0, 4.1), prices=priced())
     assert (expected, expected, 0) == (found.columns, empty.columns, empty.height)
     assert found.schema == empty.schema
+
+
+def test_a_chain_in_order_makes_no_query(lake, monkeypatch):
+    yields, actions = (lake.scan(each).collect() for each in ("treasury_yields", "corporate_actions"))
+    terms, prices = session_terms(OPENED, yields, actions, 0.0), priced(AAA=100.0, BBB=60.0, SPX=5800.0)
+    quotes = _quotes().sort("occ_symbol")
+    signals = [Signal(ASOF, name, ASOF + 1, 0.9) for name in ("AAA", "BBB")]
+    solve = entry_contracts(signals, DAY, (5, 45))
+    expected = chain_at(quotes.reverse(), prices, ASOF, terms, solve)
+    tradable = tradable_contracts(expected, signals, DAY, (5, 45))
+    best = next(tradable["AAA", 1].by_delta(0.45, 0.2))
+
+    def queried(*_, **__):
+        pytest.fail("a query in the time of a decision")
+
+    monkeypatch.setattr(pl.LazyFrame, "_collect_eager", queried)  # what a frame's own methods end in
+    with pytest.raises(pytest.fail.Exception):
+        quotes.sort("occ_symbol")
+    found = chain_at(quotes, prices, ASOF, terms, solve)
+    again = tradable_contracts(found, signals, DAY, (5, 45))["AAA", 1]
+    assert best == next(again.by_delta(0.45, 0.2))
+    assert expected.equals(found)
+    assert found["delta"].count() > 10
 
 
 def test_the_order_of_rows_changes_nothing():
