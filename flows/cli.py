@@ -127,8 +127,10 @@ def demo(
 
     settings = load()
     market, began = settings.path("data/demo/market"), time.perf_counter()
-    # A second demo takes the place of the first.
-    room.demand(market.parent, 0 if market.exists() else sessions * _MIB_A_SESSION * room.MIB)
+    # A second demo takes the place of the first; one that was broken off has no manifest.
+    room.demand(
+        market.parent, 0 if (market / "manifest.json").exists() else sessions * _MIB_A_SESSION * room.MIB
+    )
     with (
         kernels.compiled_aside(settings, "data/demo/kernels.log"),
         prefect_api(settings, home="data/demo/prefect", verbose=verbose) as ready,
