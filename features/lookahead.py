@@ -8,7 +8,7 @@ audit sees nothing else:
 - not numbers fitted on the whole sample outside the features, such as a table of target means, since no
   other future changes them: fit those inside each fold;
 - not choices made with hindsight, of features, underlyings or dates;
-- not a leak that shows at no sampled moment.
+- not a leak that shows at no sampled moment and in no row that is tried (`features.row_audit`).
 """
 
 from __future__ import annotations

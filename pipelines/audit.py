@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from features.facts import Facts
     from features.feature import Feature
     from features.labels import Label
-    from features.row_audit import Window
+    from features.row_table import Window
     from features.verdicts import Verdict
     from features.worlds import Tables
     from strikelake.lake.store import Lake

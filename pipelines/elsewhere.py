@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from features.feature import Feature
-    from features.row_audit import Window
+    from features.row_table import Window
 
 CHECK = "elsewhere"
 ADVICE = (
