@@ -25,6 +25,7 @@ Root = Annotated[
     str | None,
     typer.Option("--lake", metavar="DIR", help="A folder or s3://…; data/lake unless configured otherwise."),
 ]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print Prefect's own log too.")]
 
 
 def writable(folder: Path | None) -> Path | None:
