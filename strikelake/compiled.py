@@ -40,7 +40,7 @@ def njit(*, entry: bool = True, **options: Any) -> Callable[[F], F]:
     ----------
     entry
         Whether Python calls the function. One that only compiled functions call needs neither a way in, which
-        takes a third of the time of compiling it, nor code of its own in the cache: callers hold it.
+        is compiled too, nor code of its own in the cache: callers hold it.
     options
         Of `numba.njit`.
 
