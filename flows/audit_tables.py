@@ -37,7 +37,8 @@ def audit(report: AuditReport) -> Iterator[RenderableType]:
     never = len(report.unproved)
     proved = len(every) - len(report.failed) - never
     yield (
-        f"{report.checked:,} values compared at {len(report.moments)} decisions on {report.bar} bars; "
+        f"{report.checked:,} values compared, at {len(report.moments)} decisions and in rows before them, "
+        f"on {report.bar} bars; "
         f"proved: {proved} of {len(every)}; not proved: {never}; failed: [{colour}]{escape(word)}[/]"
     )
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from features import labels
 from features.bars import width_minutes
-from features.catalog import build, catalog, null_reasons, sessions_of_history
+from features.catalog import catalog, null_reasons, sessions_of_history
 from features.context import needs
 from features.label_audit import audit_label
 from features.lookahead import audit_lookahead, draw
 from features.lookback import audit_lookback
-from features.row_audit import RowAudit
 from features.verdicts import failed, frame, merged
 from features.worlds import World
+from pipelines.audit_subject import LakeSubject, SubjectRows
 from pipelines.elsewhere import audit_elsewhere
-from pipelines.inputs import TABLES, read_facts
-from pipelines.other_lake import Held, OtherLake
-from pipelines.recall import bar_table, read_bars, sessions_before
-from strikelake.calendar import NS_PER_MINUTE, et_date, next_session, session
+from pipelines.inputs import TABLES
+from pipelines.recall import bar_table
+from strikelake.calendar import NS_PER_MINUTE, session
 from strikelake.errors import DatasetError, EmptyLakeError
 
 if TYPE_CHECKING:
@@ -30,10 +28,8 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from features.facts import Facts
     from features.feature import Feature
     from features.labels import Label
-    from features.row_table import Window
     from features.verdicts import Verdict
     from features.worlds import Tables
     from strikelake.lake.store import Lake
@@ -42,9 +38,6 @@ if TYPE_CHECKING:
 
 _ROWS = 5_000
 """Rows that functions are tried in between two decisions, all features together."""
-
-_SERVED = 5
-"""Rows between two decisions that another process computes, of each feature of the user's."""
 
 _LABEL_SESSIONS = 40
 """More than the bars that the barriers of a label are measured in, and its horizon."""
@@ -101,55 +94,6 @@ class AuditReport:
     def checked(self) -> int:
         """Values compared."""
         return sum(verdict.checked for verdict in (*self.verdicts, *self.labels))
-
-
-@dataclass(slots=True)
-class LakeSubject:
-    """Features computed from a lake, for decisions between two dates; a `features.worlds.Subject`.
-
-    Attributes
-    ----------
-    lake, bar, features, underlyings
-        What is read, and what is computed from it.
-    last
-        Last date to read. A decision sees as many sessions after it as before it, up to this one.
-    least
-        Sessions to read before a decision at least, whatever the features need.
-    """
-
-    lake: Lake
-    bar: str
-    features: Mapping[str, Feature]
-    underlyings: Collection[str] | None
-    last: date
-    least: int = 0
-    _held: Held = field(default_factory=dict)
-    _held_for: int | None = None
-
-    def tables(self, asof: int) -> Tables:
-        """Return the rows that were read for a decision, by table."""
-        self.inputs(World(asof))
-        largest: dict[str, pl.DataFrame] = {}
-        for (table, *_), rows in self._held.items():
-            if table not in largest or rows.height > largest[table].height:
-                largest[table] = rows
-        return largest
-
-    def values(self, world: World, names: Sequence[str]) -> pl.DataFrame:
-        """Return the features in a world."""
-        bars, facts = self.inputs(world)
-        return build(bars, facts, names, features=self.features)
-
-    def inputs(self, world: World) -> tuple[pl.DataFrame, Facts]:
-        """Return bars and facts around a decision, in a world."""
-        if self._held_for != world.asof:
-            self._held, self._held_for = {}, world.asof
-        lake = OtherLake(self.lake, world, self._held)
-        day = et_date(world.asof)
-        span = max(self.least, sessions_of_history(self.bar, self.features.values()))
-        end = min(_sessions_after(day, span), self.last)
-        bars = read_bars(lake, sessions_before(day, span), end, bar=self.bar, underlyings=self.underlyings)
-        return bars, read_facts(lake, day, end, needs(self.features.values()), self.underlyings)
 
 
 def audit_features(
@@ -214,7 +158,7 @@ def audit_features(
     last = max(lake.sessions(bar_table(bar)))
     subject = LakeSubject(lake, bar, wanted, underlyings, last)
     own = () if module is None else [name for name in wanted if name not in catalog()]
-    rows = _Rows(subject, own, -(-_ROWS // len(wanted)), seed)
+    rows = SubjectRows(subject, own, -(-_ROWS // len(wanted)), seed)
     if check == "lookahead":
         verdicts = audit_lookahead(subject, names, moments, seed=seed, rows=rows, progress=progress)
     else:
@@ -227,27 +171,6 @@ def audit_features(
     verdicts = tuple(_explained(verdict, wanted, subject, moments[-1]) for verdict in verdicts)
     of_labels = () if horizon is None else _labels(subject, moments, horizon)
     return AuditReport(check, bar, moments, verdicts, of_labels)
-
-
-@dataclass(slots=True)
-class _Rows:
-    """Rows between decisions to try functions in, `count` for each feature; the first few are kept."""
-
-    subject: LakeSubject
-    own: Collection[str]
-    count: int
-    seed: int
-    kept: dict[str, list[Window]] = field(default_factory=dict)
-
-    def __call__(self, since: int, asof: int) -> RowAudit:
-        inputs = self.subject.inputs(World(asof))
-        audit = RowAudit(
-            *inputs, self.subject.features, since, asof, rows=self.count, seed=self.seed + asof % 1000
-        )
-        for name in self.own:
-            with suppress(Exception):  # a feature that raises is told of where it is audited
-                self.kept.setdefault(name, []).extend(audit.windows(name, _SERVED))
-        return audit
 
 
 def _with(verdict: Verdict, served: Verdict | None) -> Verdict:
@@ -310,9 +233,3 @@ def _bar_ends(day: date, bar: str) -> list[int]:
     opened, closed = session(day).open_ns, session(day).close_ns
     width = width_minutes(bar) * NS_PER_MINUTE
     return [*range(opened + width, closed, width), closed]
-
-
-def _sessions_after(day: date, count: int) -> date:
-    for _ in range(count):
-        day = next_session(day).date
-    return day

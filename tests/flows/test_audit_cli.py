@@ -77,7 +77,11 @@ def test_an_audit_of_chosen_features_passes_and_writes_its_page(run, lake, tmp_p
     assert "rsi_7 passed 620 620 0" in said
     assert "atm_iv" not in said
     assert "forward_return_1 passed" in said
-    assert re.search(r"at 2 decisions on 1d bars; proved: (\d+) of \1; not proved: 0; failed: none", said)
+    assert re.search(
+        r"at 2 decisions and in rows before them, on 1d bars; "
+        r"proved: (\d+) of \1; not proved: 0; failed: none",
+        said,
+    )
     assert "Look-ahead audit" in (folder / "index.html").read_text()
 
 
