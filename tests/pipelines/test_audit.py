@@ -14,7 +14,7 @@ from features.context import needs
 from features.feature import Feature
 from features.selftest import selftest
 from features.worlds import World
-from pipelines import audit
+from pipelines import audit, audit_subject
 from pipelines.audit_page import write_audit
 from pipelines.audit_words import sentence
 from pipelines.ingest import ingest
@@ -94,7 +94,7 @@ def test_a_table_joined_by_date_is_caught_through_the_lake(priced_lake, monkeypa
         early = pl.col("available_at") - hours * 3600 * 10**9
         return {name: rows.with_columns(early) for name, rows in found.items()}
 
-    monkeypatch.setattr(audit, "read_facts", by_date)
+    monkeypatch.setattr(audit_subject, "read_facts", by_date)
     chosen = {each: catalog()[each] for each in ("return_1", name)}
     report = _run(priced_lake, features=chosen, samples=6)
     assert report.failed == (name,)
