@@ -59,7 +59,8 @@ from strikelake.vendors.live import LiveMarketData
 from strikelake.vendors.rest import RestMarketData
 
 TARGET_MS = 50.0
-TIMES = 5
+TIMES = 12
+"""Sessions for each number of names: of up to a hundred decisions p99 is the worst one."""
 CONFIG = SimulatorConfig(sessions=20)
 CASH = Decimal(1_000_000)
 SECOND = "B"
