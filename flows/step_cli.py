@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from flows.options import Day, Verbose, as_date
+from flows.options import Bar, Day, Root, Verbose, as_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,13 +27,6 @@ ReferenceOption = Annotated[
         help="splits, dividends, curves, earnings, news, open interest, SIC codes.",
     ),
 ]
-LakeOption = Annotated[
-    str | None,
-    typer.Option("--lake", metavar="DIR", help="A folder or s3://…; data/lake unless configured otherwise."),
-]
-BarOption = Annotated[
-    str | None, typer.Option("--bar", help="30m, 1d, or auto: 30m where the lake has minute bars.")
-]
 Symbols = Annotated[
     list[str] | None,
     typer.Option("--symbol", "-s", help="An underlying; repeat it. All with enough history otherwise."),
@@ -45,9 +38,9 @@ def run(
     end: Day = None,
     flat_files: FlatFilesOption = None,
     reference: ReferenceOption = None,
-    bar: BarOption = None,
+    bar: Bar = None,
     symbol: Symbols = None,
-    lake: LakeOption = None,
+    lake: Root = None,
     verbose: Verbose = False,
 ) -> None:
     """Ingest, compute features, train, register and backtest, one after the other.
@@ -82,7 +75,7 @@ def ingest(
     ] = None,
     flat_files: FlatFilesOption = None,
     reference: ReferenceOption = None,
-    lake: LakeOption = None,
+    lake: Root = None,
     verbose: Verbose = False,
 ) -> None:
     """Bring flat files into the lake; files already there unchanged are skipped.
@@ -110,9 +103,9 @@ def ingest(
 def featurize(
     start: Day = None,
     end: Day = None,
-    bar: BarOption = None,
+    bar: Bar = None,
     symbol: Symbols = None,
-    lake: LakeOption = None,
+    lake: Root = None,
     verbose: Verbose = False,
 ) -> None:
     """Compute implied volatilities, Greeks and features of the sessions in the lake.
@@ -135,8 +128,8 @@ def featurize(
 def train(
     session: Day = None,
     start: Day = None,
-    bar: BarOption = None,
-    lake: LakeOption = None,
+    bar: Bar = None,
+    lake: Root = None,
     verbose: Verbose = False,
 ) -> None:
     """Train, evaluate and register the models; the best out of sample becomes champion.
@@ -162,8 +155,8 @@ def train(
 def backtest(
     start: Day = None,
     end: Day = None,
-    bar: BarOption = None,
-    lake: LakeOption = None,
+    bar: Bar = None,
+    lake: Root = None,
     verbose: Verbose = False,
 ) -> None:
     """Replay the champion's out-of-sample forecasts: options on recorded quotes, or the underlyings.
@@ -183,7 +176,7 @@ def backtest(
 
 def trade(
     session: Day = None,
-    lake: LakeOption = None,
+    lake: Root = None,
     verbose: Verbose = False,
 ) -> None:
     """Trade one session with the champion, on the broker account that the keys name.

@@ -222,9 +222,7 @@ class Registry:
         try:
             client = _open_client(self.tracking_uri)
             client.get_experiment_by_name(self.experiment)
-        except (
-            Exception
-        ) as error:  # the store's library's: SQLAlchemy, Alembic, a driver that is not installed
+        except Exception as error:  # SQLAlchemy's, Alembic's, a driver's that is not installed
             where, why = _shown(self.tracking_uri), str(error).strip().splitlines() or [type(error).__name__]
             raise ModelError(
                 f"MLflow cannot be used at {where} ({_shown(why[0])[:300]}): check tracking.uri, "
